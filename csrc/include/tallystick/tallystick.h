@@ -1,0 +1,28 @@
+/**
+ * @file tallystick.h
+ * @brief Everything: includes every public header, one per noun.
+ *
+ * base.h      version, visibility, the rules that hold everywhere
+ * status.h    status codes and error detail
+ * constant.h  every constant by its name, for bindings
+ * platform.h  the table of I/O, clock, randomness, memory and threads
+ * kind.h      numbers for the names of events
+ * handler.h   callbacks, what they are given, how they answer
+ * registry.h  the ordered set of handlers, and notify
+ * native.h    handlers that never leave C
+ * api.h       the table of functions for other extensions
+ */
+#ifndef TALLYSTICK_TALLYSTICK_H
+#define TALLYSTICK_TALLYSTICK_H
+
+#include "api.h"
+#include "base.h"
+#include "constant.h"
+#include "handler.h"
+#include "kind.h"
+#include "native.h"
+#include "platform.h"
+#include "registry.h"
+#include "status.h"
+
+#endif

@@ -1,0 +1,2 @@
+/** The same names for `import`; the manual is in index.d.ts. */
+export * from './index.js';

@@ -1,0 +1,28 @@
+'use strict';
+
+// The package, in one list. index.mjs repeats the names; a test compares the two with index.d.ts.
+
+const { AsyncRegistry } = require('./asyncRegistry');
+const { capture } = require('./capture');
+const { TallyError, classes } = require('./errors');
+const { HandlerId } = require('./handlerId');
+const { binding } = require('./native');
+const { Counter, Ring, Mask, capi, getInclude } = require('./natives');
+const { Registry } = require('./registry');
+const { STOP } = require('./values');
+
+module.exports = {
+  Registry,
+  AsyncRegistry,
+  HandlerId,
+  STOP,
+  capture,
+  Counter,
+  Ring,
+  Mask,
+  capi,
+  getInclude,
+  VERSION: binding.version(),
+  TallyError,
+  ...classes,
+};

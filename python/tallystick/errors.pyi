@@ -1,0 +1,183 @@
+"""What goes wrong, one class per status of the core; see errors.py for how they come about.
+
+`code` and `symbol` are the core's (`TALLY_E_CLOSED`). `handling` says what can be done: "caller" fix the
+call, "conflict" read again and retry, "transient" retry, "damaged" data is not what was written, "fatal"
+reopen or change the system, "bug" report it. `hint` says what to try; it is also a note of the exception.
+"""
+
+import builtins
+
+class TallyError(Exception):
+    """What every error of tallystick is."""
+
+    code: int
+    symbol: str
+    handling: str
+    hint: str | None
+    path: str | None
+    """The file that is meant."""
+    position: int | None
+    """The position, offset or index that is meant."""
+    os_error: int
+    """errno, or the code of the first handler that failed; 0 when there is none."""
+
+    def __init__(
+        self, message: str = "", *, path: str | None = None, position: int | None = None, os_error: int = 0
+    ) -> None: ...
+
+class ArgumentError(TallyError, ValueError):
+    """An argument has a value that is not accepted."""
+
+class NullError(TallyError, ValueError):
+    """A pointer is NULL where a value is needed."""
+
+class HandleError(TallyError, ValueError):
+    """The pointer is not a handle of this library."""
+
+class TypeError(TallyError, builtins.TypeError):
+    """The handle is of another kind."""
+
+class ClosedError(TallyError, ValueError):
+    """The handle is closed or closing."""
+
+class ForkedError(TallyError):
+    """The handle was inherited through fork; open a new one in the child."""
+
+class ForeignError(TallyError, ValueError):
+    """The id belongs to another object."""
+
+class StructSizeError(TallyError, ValueError):
+    """The size member of a struct is not one this library knows."""
+
+class OptionError(TallyError, ValueError):
+    """An option has an unknown value."""
+
+class LengthError(TallyError, ValueError):
+    """A length is out of bounds."""
+
+class Utf8Error(TallyError, ValueError):
+    """The text is not valid UTF-8."""
+
+class NulError(TallyError, ValueError):
+    """The text contains a NUL byte."""
+
+class NameError(TallyError, ValueError):
+    """The name contains a character or form that names may not have."""
+
+class RangeError(TallyError, ValueError):
+    """A number is out of range."""
+
+class AlignmentError(TallyError, ValueError):
+    """A pointer is misaligned."""
+
+class SpaceError(TallyError):
+    """The result buffer is too small; the size needed was returned."""
+
+class DepthError(TallyError, RecursionError):
+    """Notify is nested deeper than the limit."""
+
+class WouldBlockError(TallyError):
+    """Waiting here could wait for itself; the wait was not made."""
+
+class TimeoutError(TallyError, builtins.TimeoutError):
+    """The time allowed has passed."""
+
+class HandlerError(TallyError):
+    """A handler failed."""
+
+class AbortedError(TallyError):
+    """A handler ended the fan-out on behalf of its host."""
+
+class UnsupportedError(TallyError):
+    """This build or this system does not offer it."""
+
+class LimitError(TallyError):
+    """A documented limit is reached."""
+
+class NoMemoryError(TallyError, MemoryError):
+    """Out of memory."""
+
+class OverflowError(TallyError, builtins.OverflowError):
+    """A size or count does not fit."""
+
+class NotFoundError(TallyError, LookupError):
+    """There is no such thing."""
+
+class ExistsError(TallyError):
+    """It exists already."""
+
+class IoError(TallyError, OSError):
+    """The system reported an input or output error."""
+
+class NoSpaceError(TallyError, OSError):
+    """No space is left on the device."""
+
+class DeniedError(TallyError, PermissionError):
+    """The system denied access."""
+
+class LockedError(TallyError, BlockingIOError):
+    """Another process or handle holds the lock."""
+
+class InterruptedError(TallyError, builtins.InterruptedError):
+    """The call was interrupted."""
+
+class TruncatedError(TallyError, EOFError):
+    """The bytes end too early."""
+
+class ClockError(TallyError):
+    """The clock is out of its range."""
+
+class PanicError(TallyError):
+    """An internal invariant is broken; the handle is poisoned."""
+
+class FormatError(TallyError):
+    """The bytes are of a format or use a feature that this library does not know."""
+
+class DamagedError(TallyError):
+    """The bytes are not what was written."""
+
+def class_name(symbol: str) -> str: ...
+def make_error(code: int, message: str, path: str | None, position: int | None, os_error: int) -> TallyError: ...
+def raise_group(failures: list[Exception]) -> None: ...
+def unknown_option(function: str, name: str, allowed: list[str]) -> None: ...
+
+__all__ = [
+    "AbortedError",
+    "AlignmentError",
+    "ArgumentError",
+    "ClockError",
+    "ClosedError",
+    "DamagedError",
+    "DeniedError",
+    "DepthError",
+    "ExistsError",
+    "ForeignError",
+    "ForkedError",
+    "FormatError",
+    "HandleError",
+    "HandlerError",
+    "InterruptedError",
+    "IoError",
+    "LengthError",
+    "LimitError",
+    "LockedError",
+    "NameError",
+    "NoMemoryError",
+    "NoSpaceError",
+    "NotFoundError",
+    "NulError",
+    "NullError",
+    "OptionError",
+    "OverflowError",
+    "PanicError",
+    "RangeError",
+    "SpaceError",
+    "StructSizeError",
+    "TallyError",
+    "TimeoutError",
+    "TruncatedError",
+    "TypeError",
+    "UnsupportedError",
+    "Utf8Error",
+    "WouldBlockError",
+]

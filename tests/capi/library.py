@@ -1,0 +1,191 @@
+"""The shared library under test, opened through cffi, and what every test of it needs.
+
+`TALLYSTICK_LIBRARY` names another build of it (with coverage, with sanitizers); otherwise it is what `make` made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from cffi import FFI
+
+from . import header
+
+LIBRARY = os.environ.get("TALLYSTICK_LIBRARY", str(header.ROOT / "out" / "libtallystick.so"))
+
+ffi = FFI()
+ffi.cdef(header.declarations())
+lib: Any = ffi.dlopen(LIBRARY)
+# ffi.NULL, an int or a pointer: cffi has one class for all of them.
+CData = Any
+
+PTRDIFF_MAX = 2**63 - 1
+SIZE_MAX = 2**64 - 1
+TOO_LONG = (PTRDIFF_MAX + 1, SIZE_MAX)
+
+
+def constant(name: str) -> int:
+    """The value of a macro, as the compiler has it."""
+    return int(header.compiled()["macros"][name])
+
+
+def name_of(status: int) -> str:
+    """ "E_CLOSED" for -5: what tests compare, so that a difference can be read."""
+    return ffi.string(lib.tally_status_name(status)).decode().removeprefix("TALLY_")
+
+
+def status_of(name: str) -> int:
+    return int(getattr(lib, f"TALLY_{name}"))
+
+
+def check(status: int) -> None:
+    assert name_of(status) == "OK"
+
+
+def text(pointer: CData, length: int | None = None) -> str:
+    return (ffi.string(pointer) if length is None else ffi.buffer(pointer, length)[:]).decode()
+
+
+def address(pointer: CData) -> int:
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+class Fenced:
+    """Memory that ends right before a page nobody may touch: one byte read too far ends the test run."""
+
+    def __init__(self) -> None:
+        self.pages: list[tuple[int, int]] = []
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.libc.mmap.restype = ctypes.c_void_p
+        self.libc.mmap.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_long,
+        ]
+        self.libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        self.libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+
+    def put(self, data: bytes, kind: str = "void *") -> CData:
+        """A pointer to a copy of `data` whose end is the end of what can be read."""
+        page = mmap.PAGESIZE
+        room = max(1, -(-len(data) // page)) * page
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        start = self.libc.mmap(None, room + page, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
+        assert start is not None
+        self.pages.append((start, room + page))
+        assert self.libc.mprotect(start + room, page, 0) == 0
+        place = start + room - len(data)
+        ctypes.memmove(place, data, len(data))
+        return ffi.cast(kind, place)
+
+    def release(self) -> None:
+        for start, length in self.pages:
+            self.libc.munmap(start, length)
+        self.pages.clear()
+
+
+class Box:
+    """What one test opens and keeps alive. `end` closes it all; callbacks that raised are found out there."""
+
+    def __init__(self) -> None:
+        self.fenced = Fenced()
+        self.kept: list[Any] = []
+        self.opened: list[tuple[Callable[[CData], int], CData]] = []
+        self.errors: list[BaseException] = []
+
+    def keep(self, thing: Any) -> Any:
+        self.kept.append(thing)
+        return thing
+
+    def new(self, kind: str, initial: Any = None) -> CData:
+        return self.keep(ffi.new(kind) if initial is None else ffi.new(kind, initial))
+
+    def struct(self, name: str, /, **members: Any) -> CData:
+        """A struct with its size set."""
+        made = self.new(f"{name} *", members)
+        if header.structs()[name].is_sized and "size" not in members:
+            made.size = ffi.sizeof(name)
+        return made
+
+    def callback(self, kind: str, function: Callable[..., Any], error: Any = None) -> CData:
+        """A C function that calls `function`; what that raises fails the test at its end."""
+
+        def note(kind: type[BaseException], value: BaseException, trace: object) -> None:
+            self.errors.append(value)
+
+        return self.keep(ffi.callback(kind, function, error=error, onerror=note))
+
+    def handler(self, function: Callable[[CData], int | None]) -> CData:
+        return self.callback("int32_t(void *, const tally_notice *)", lambda _, notice: function(notice) or 0, 1)
+
+    def open(self, kind: str, *arguments: Any) -> CData:
+        """A handle of a kind: "registry", "counter", "ring", "mask", or "child" of a registry."""
+        noun = "registry" if kind == "child" else kind
+        verb = "tally_registry_child" if kind == "child" else f"tally_{kind}_open"
+        handle = ffi.new(f"tally_{noun} **")
+        check(getattr(lib, verb)(*(arguments or (ffi.NULL,)), handle, ffi.NULL))
+        self.opened.append((getattr(lib, f"tally_{noun}_close"), handle))
+        return handle[0]
+
+    def registry(self, **options: Any) -> CData:
+        return self.open("registry", self.struct("tally_registry_options", **options) if options else ffi.NULL)
+
+    def mask(self) -> CData:
+        nothing = self.handler(lambda notice: 0)
+        return self.open("mask", self.struct("tally_mask_options", mask=1, match=1, width=1, handler=nothing))
+
+    def memory_platform(self) -> CData:
+        handle = ffi.new("tally_platform **")
+        check(lib.tally_platform_memory_open(7, handle, ffi.NULL))
+        self.opened.append((lib.tally_platform_memory_close, handle))
+        return handle[0]
+
+    def register(self, registry: CData, handler: CData, user_data: CData = ffi.NULL, **options: Any) -> CData:
+        id_ = ffi.new("tally_handler_id *")
+        given = self.struct("tally_handler_options", **options) if options else ffi.NULL
+        check(lib.tally_registry_register(registry, handler, user_data, given, id_, ffi.NULL))
+        return id_[0]
+
+    def end(self) -> None:
+        for close, handle in reversed(self.opened):
+            check(close(handle))
+        self.fenced.release()
+        self.kept.clear()
+        if self.errors:
+            raise self.errors[0]
+
+
+def kind_number(name: str) -> int:
+    kind = ffi.new("uint32_t *")
+    check(lib.tally_kind_intern(name.encode(), len(name.encode()), kind, ffi.NULL))
+    return int(kind[0])
+
+
+def in_child(run: Callable[[], None]) -> None:
+    """Runs it in a forked child, which must not fail."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            run()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def notify(registry: CData, **notice: Any) -> tuple[int, int, int]:
+    out = ffi.new("tally_notified *")
+    check(lib.tally_registry_notify(registry, ffi.new("tally_notice *", notice), out, ffi.NULL))
+    return out.fired, out.failed, out.skipped

@@ -1,0 +1,197 @@
+"""The parts that a parameter of a public function can play. The rules of the interface are about these parts, and
+table.py says for each declared function which parameter plays which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .library import Box, CData, ffi, lib
+
+
+class Good:
+    """Good arguments of one call, made when they are asked for."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        self.ran = 0
+
+    def handle(self, kind: str) -> CData:
+        if kind == "platform":
+            return self.platform
+        return getattr(self, kind)
+
+    @cached_property
+    def registry(self) -> CData:
+        """With a host, a handler, and muted once, so that every call has something to do."""
+        host = self.box.struct("tally_registry_host")
+        made = self.box.registry(host=host)
+        lib.tally_registry_mute(made, ffi.NULL)
+        return made
+
+    @cached_property
+    def counter(self) -> CData:
+        return self.box.open("counter")
+
+    @cached_property
+    def ring(self) -> CData:
+        made = self.box.open("ring")
+        assert lib.tally_ring_handler(made, self.notice) == 0
+        return made
+
+    @cached_property
+    def mask(self) -> CData:
+        return self.box.mask()
+
+    @cached_property
+    def platform(self) -> CData:
+        return self.box.memory_platform()
+
+    @cached_property
+    def notice(self) -> CData:
+        data = self.box.fenced.put(b"12345678", "char *")
+        return self.box.struct("tally_notice", data=data, length=8)
+
+    @cached_property
+    def handler(self) -> CData:
+        def run(notice: CData) -> int:
+            self.ran += 1
+            return 0
+
+        return self.box.handler(run)
+
+    @cached_property
+    def id(self) -> CData:
+        return self.box.register(self.registry, self.handler)
+
+
+Make = Callable[[Good], Any]
+
+
+@dataclass(frozen=True)
+class Role:
+    """One of the classes below."""
+
+
+@dataclass(frozen=True)
+class Handle(Role):
+    kind: str
+
+
+@dataclass(frozen=True)
+class Opens(Role):
+    """Receives a handle."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Closes(Role):
+    """A pointer to a handle, which becomes NULL."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Out(Role):
+    """Receives a value; zero on every failing path."""
+
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Detail(Role):
+    """The tally_error."""
+
+
+@dataclass(frozen=True)
+class Given(Role):
+    """A pointer to a struct that is read; see structs.py. `both_ways`: its size is in, the rest is out."""
+
+    struct: str
+    optional: bool = False
+    both_ways: bool = False
+
+
+@dataclass(frozen=True)
+class Text(Role):
+    """Pointer and length. `lenient`: bytes that are not UTF-8 are replaced, not refused."""
+
+    length: str
+    lenient: bool = False
+    good: str = "a name"
+    minimum: int = 0
+    maximum: int | None = None
+
+
+@dataclass(frozen=True)
+class Symbol(Role):
+    """A NUL-terminated text."""
+
+    good: str
+
+
+@dataclass(frozen=True)
+class Length(Role):
+    """How long `of` is; `of` None: a plain index. `too_long` is what lengths above PTRDIFF_MAX get."""
+
+    of: str | None
+    good: int = 0
+    too_long: str = "E_LENGTH"
+
+
+@dataclass(frozen=True)
+class Buffer(Role):
+    """Receives an array; a test in test_buffers.py says that a small one consumes nothing."""
+
+    item: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Items(Role):
+    """An array that is read, with a Length."""
+
+    make: Make
+
+
+@dataclass(frozen=True)
+class Function(Role):
+    """A callback."""
+
+    make: Make
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Word(Role):
+    """A pointer that is kept, aligned to 4 bytes."""
+
+    optional: bool = False
+    aligned: bool = True
+
+
+@dataclass(frozen=True)
+class Data(Role):
+    """user_data and payloads: anything at all, NULL included."""
+
+
+@dataclass(frozen=True)
+class Plain(Role):
+    """A number or a struct by value; `refused` lists values and the error of each."""
+
+    good: Make | int
+    refused: tuple[tuple[Any, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One function. `answer` says how a function that returns no status answers to a handle it refuses."""
+
+    roles: dict[str, Role]
+    returns: str = "status"
+    answer: Callable[[Any], bool] | None = None
+    # Out-parameters that are not zero on a failing path, by the error's name.
+    kept: dict[str, set[str]] = field(default_factory=dict)

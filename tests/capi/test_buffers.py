@@ -1,0 +1,192 @@
+"""Rule 12: a result buffer that is too small says what it needs and consumes nothing; rule 14: a batch names the items
+that it refused."""
+
+import pytest
+
+from . import header
+from .attempt import JUNK
+from .library import Box, CData, address, check, ffi, kind_number, lib, name_of, notify, text
+from .roles import Buffer
+from .table import TABLE
+
+# Which test of this file looks at a function with a result buffer.
+TESTED = {"tally_registry_handlers": "handlers", "tally_ring_drain": "ring"}
+
+
+def test_every_function_with_a_result_buffer_is_tested_here() -> None:
+    with_buffers = {name for name, row in TABLE.items() if any(isinstance(role, Buffer) for role in row.roles.values())}
+    assert with_buffers == set(TESTED)
+    tests = [name for name in globals() if name.startswith("test_")]
+    for word in TESTED.values():
+        assert any(word in name for name in tests)
+
+
+def names(rows: CData, count: int) -> list[str]:
+    return [text(rows[i].name, rows[i].name_length) for i in range(count)]
+
+
+@pytest.mark.parametrize("capacity", [0, 1, 2])
+def test_too_few_rows_for_the_handlers_are_not_written(capacity: int, box: Box) -> None:
+    registry = box.registry()
+    nothing = box.handler(lambda notice: 0)
+    for name in (b"one", b"two", b"three"):
+        box.register(registry, nothing, name=box.keep(ffi.new("char[]", name)), name_length=len(name))
+    size = ffi.sizeof("tally_handler_info")
+    rows = box.fenced.put(bytes([JUNK]) * (capacity * size), "tally_handler_info *") if capacity else ffi.NULL
+    count = ffi.new("size_t *")
+    error = ffi.new("tally_error *")
+    assert name_of(lib.tally_registry_handlers(registry, rows, capacity, count, error)) == "E_SPACE"
+    assert (count[0], error.position) == (3, 3)
+    assert ffi.buffer(rows, capacity * size)[:] == bytes([JUNK]) * (capacity * size) if capacity else True
+    enough = box.fenced.put(bytes([JUNK]) * (count[0] * size), "tally_handler_info *")
+    check(lib.tally_registry_handlers(registry, enough, count[0], count, error))
+    assert names(enough, count[0]) == ["one", "two", "three"]
+
+
+def test_more_rows_than_handlers_stay_untouched(box: Box) -> None:
+    registry = box.registry()
+    box.register(registry, box.handler(lambda notice: 0))
+    rows = box.new("tally_handler_info[3]")
+    ffi.memmove(rows, bytes([JUNK]) * ffi.sizeof(rows), ffi.sizeof(rows))
+    count = ffi.new("size_t *")
+    check(lib.tally_registry_handlers(registry, rows, 3, count, ffi.NULL))
+    assert count[0] == 1
+    rest = ffi.buffer(rows)[ffi.sizeof("tally_handler_info") :]
+    assert rest == bytes([JUNK]) * len(rest)
+    assert rows[0].reserved == 0
+
+
+def test_the_number_of_handlers_can_be_asked_for_without_rows(box: Box) -> None:
+    registry = box.registry()
+    count = ffi.new("size_t *")
+    check(lib.tally_registry_handlers(registry, ffi.NULL, 0, count, ffi.NULL))
+    assert count[0] == 0
+
+
+# -------------------------------------------------------------------------------------------------------- ring
+
+
+def push(ring: CData, data: bytes, kind: int = 0) -> None:
+    notice = ffi.new("tally_notice *", {"kind": kind, "data": ffi.from_buffer(data), "length": len(data)})
+    assert lib.tally_ring_handler(ring, notice) == 0
+
+
+class Drain:
+    """Takes from a ring into memory that has no byte too many."""
+
+    def __init__(self, box: Box, ring: CData) -> None:
+        self.box, self.ring = box, ring
+        self.error = ffi.new("tally_error *")
+        self.count = ffi.new("size_t *")
+
+    def take(self, capacity: int, room: int) -> tuple[str, list[bytes]]:
+        rows = self.box.fenced.put(bytes(capacity * ffi.sizeof("tally_ring_event")), "tally_ring_event *")
+        data = self.box.fenced.put(bytes(room)) if room else ffi.NULL
+        status = lib.tally_ring_drain(self.ring, rows, capacity, data, room, self.count, self.error)
+        self.rows = [rows[i] for i in range(self.count[0])]
+        found = [
+            ffi.buffer(ffi.cast("char *", data) + row.offset, row.length)[:] if row.length else b"" for row in self.rows
+        ]
+        return name_of(status), found
+
+
+def test_a_ring_keeps_an_event_that_does_not_fit(box: Box) -> None:
+    ring = box.open("ring")
+    push(ring, b"twelve bytes")
+    push(ring, b"next")
+    drain = Drain(box, ring)
+    for room in (0, 1, 11):
+        assert drain.take(4, room) == ("E_SPACE", [])
+        assert drain.error.position == 12
+        assert drain.count[0] == 0
+    assert drain.take(1, 12) == ("OK", [b"twelve bytes"])
+    assert drain.take(4, 4) == ("OK", [b"next"])
+    assert drain.take(4, 4) == ("OK", [])
+
+
+def test_a_ring_gives_what_fits_and_keeps_the_rest(box: Box) -> None:
+    ring = box.open("ring")
+    for data in (b"a", b"bb", b"ccc"):
+        push(ring, data)
+    drain = Drain(box, ring)
+    assert drain.take(8, 10) == ("OK", [b"a", b"bb"])  # each begins at a multiple of eight
+    assert [row.offset for row in drain.rows] == [0, 8]
+    assert [row.sequence for row in drain.rows] == [0, 1]
+    assert drain.take(8, 3) == ("OK", [b"ccc"])
+    assert drain.rows[0].sequence == 2
+
+
+def test_a_ring_keeps_kind_and_emptiness(box: Box) -> None:
+    ring = box.open("ring")
+    kind = kind_number("capi.ring")
+    push(ring, b"", kind)
+    push(ring, b"x")
+    drain = Drain(box, ring)
+    assert drain.take(1, 0) == ("OK", [b""])
+    assert drain.rows[0].kind == kind
+    assert drain.take(1, 0) == ("E_SPACE", [])
+    assert drain.take(1, 1) == ("OK", [b"x"])
+
+
+def test_a_ring_counts_what_it_could_not_keep(box: Box) -> None:
+    ring = box.open("ring", box.struct("tally_ring_options", slots=2, slot_bytes=8))
+    for data in (b"1", b"123456789", b"12345678", b"full"):
+        push(ring, data)
+    counts = ffi.new("tally_ring_counts *")
+    check(lib.tally_ring_count(ring, counts, ffi.NULL))
+    assert (counts.pushed, counts.drained, counts.dropped_full, counts.dropped_long) == (2, 0, 1, 1)
+    assert Drain(box, ring).take(4, 64) == ("OK", [b"1", b"12345678"])
+
+
+# ------------------------------------------------------------------------------------------------------ batches
+
+
+def test_a_batch_says_of_each_item_whether_and_why_it_was_refused(box: Box) -> None:
+    registry, other = box.registry(), box.registry()
+    nothing = box.handler(lambda notice: 0)
+    own = box.register(registry, nothing)
+    foreign = box.register(other, nothing)
+    edits = box.new("tally_edit[5]")
+    edits[0].operation, edits[0].handler = 1, nothing
+    edits[1].operation = 9
+    edits[2].operation, edits[2].id = 2, own
+    edits[3].operation, edits[3].id = 2, foreign
+    edits[4].operation = 1
+    error = ffi.new("tally_error *")
+    assert name_of(lib.tally_registry_edit(registry, edits, 5, error)) == "E_OPTION"
+    assert [name_of(edit.status) for edit in edits] == ["OK", "E_OPTION", "OK", "E_FOREIGN", "E_NULL"]
+    assert error.position == 1
+    assert edits[0].id.handler == edits[4].id.handler == 0
+    assert [edit.removed for edit in edits] == [0] * 5
+    assert notify(registry) == (1, 0, 0), "nothing was changed"
+
+
+def test_a_batch_takes_what_is_right(box: Box) -> None:
+    registry = box.registry()
+    nothing = box.handler(lambda notice: 0)
+    own = box.register(registry, nothing)
+    edits = box.new("tally_edit[3]")
+    edits[0].operation, edits[0].id = 2, own
+    edits[1].operation, edits[1].handler = 1, nothing
+    edits[2].operation, edits[2].id = 2, own
+    check(lib.tally_registry_edit(registry, edits, 3, ffi.NULL))
+    assert [edit.removed for edit in edits] == [1, 0, 0]
+    assert edits[1].id.handler > own.handler
+    assert notify(registry) == (1, 0, 0)
+
+
+def test_more_edits_than_a_batch_may_have_are_refused_unread(box: Box) -> None:
+    few = box.fenced.put(bytes(ffi.sizeof("tally_edit")), "tally_edit *")
+    assert name_of(lib.tally_registry_edit(box.registry(), few, 2**20 + 1, ffi.NULL)) == "E_LENGTH"
+
+
+def test_buffers_may_end_where_memory_ends() -> None:
+    """What the tests above stand on: memory of a box ends at a page that cannot be read."""
+    box = Box()
+    pointer = box.fenced.put(b"12345")
+    end = address(pointer) + 5
+    assert end % 4096 == 0
+    maps = [line.split() for line in (header.Path("/proc/self/maps").read_text().splitlines())]
+    behind = [row for row in maps if int(row[0].split("-")[0], 16) <= end < int(row[0].split("-")[1], 16)]
+    assert behind[0][1].startswith("---")
+    box.end()
