@@ -85,7 +85,7 @@ for what in "$@"; do
         node) want_c; want make make; want_python; install_missing; setup_node ;;
         lint)
             want_c; want_python; want clang-format clang-format; want clang-tidy clang-tidy; want cppcheck cppcheck
-            install_missing; venv test; venv lint; setup_node ;;
+            install_missing; venv test; venv lint; venv bench; setup_node ;;
         bench) want_c; want_python; install_missing; venv test; venv bench; setup_node ;;
         valgrind) want valgrind valgrind; install_missing ;;
         *) say "unknown: $what"; exit 2 ;;
