@@ -4,11 +4,12 @@
 
 #include <stdbool.h>
 
+#include <tallystick/store.h>
+
 #include "proof/digest.h"
 
 #define TALLY_SEGMENT_HEADER_BYTES 4096
 #define TALLY_SEGMENT_FORMAT 1
-#define TALLY_STORE_NAME_MAX 120
 
 /* Feature bits. A reader refuses a segment with an incompatible bit that it does not know; a writer one
  * with a compatible bit that it does not know. None is defined yet. */

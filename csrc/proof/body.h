@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include <tallystick/event.h>
+
 #include "proof/digest.h"
 
 #define TALLY_BODY_FIXED_BYTES 112
@@ -15,14 +17,8 @@
 #define TALLY_SALT_BYTES 16    /* in front of plain data, so that no digest of it can be guessed */
 #define TALLY_SEAL_OVERHEAD 40 /* nonce 24 in front of sealed data, tag 16 behind it */
 
-#define TALLY_STREAM_MAX 512
-#define TALLY_TYPE_MAX 512
-#define TALLY_CONTENT_TYPE_MAX 255
-#define TALLY_TAG_MAX 512
-#define TALLY_TAGS_MAX 32
 #define TALLY_KEYS_MAX 16
 #define TALLY_EXTENSIONS_MAX 4096 /* bytes, all of them together */
-#define TALLY_DATA_MAX (64u * 1024 * 1024)
 
 #define TALLY_BODY_MAX                                                                                  \
     (TALLY_BODY_FIXED_BYTES + TALLY_KEYS_MAX * TALLY_KEY_ID_BYTES + TALLY_STREAM_MAX + TALLY_TYPE_MAX + \
@@ -34,11 +30,6 @@
 #define TALLY_EXTENSION_IDEMPOTENCY 1u /* 16 bytes */
 #define TALLY_EXTENSION_OCCURRED 2u    /* i64 microseconds since 1970 */
 #define TALLY_EXTENSION_MUST_UNDERSTAND 0x8000u
-
-typedef struct tally_text {
-    const char *bytes;
-    size_t length;
-} tally_text;
 
 typedef struct tally_body_view {
     const uint8_t *id;          /* TALLY_UUID_BYTES */

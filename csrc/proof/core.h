@@ -4,13 +4,11 @@
 #ifndef TALLY_PROOF_CORE_H
 #define TALLY_PROOF_CORE_H
 
+#include <tallystick/event.h>
+
 #include "proof/digest.h"
 
-#define TALLY_CORE_BYTES 112
 #define TALLY_CORE_FORMAT 1
-
-/* Most events of one batch, and so of one commit's batch_count. */
-#define TALLY_BATCH_MAX 65536u
 
 #define TALLY_CORE_SYSTEM 1u        /* made by the library itself */
 #define TALLY_CORE_SEALED 2u        /* the whole data is sealed under key 0 */

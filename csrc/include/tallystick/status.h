@@ -85,7 +85,14 @@ typedef int32_t tally_status_class;
     X(E_CLOCK, -34, FATAL, "the clock is out of its range")                                               \
     X(E_PANIC, -35, BUG, "an internal invariant is broken; the handle is poisoned")                       \
     X(E_FORMAT, -36, FATAL, "the bytes are of a format or use a feature that this library does not know") \
-    X(E_DAMAGED, -37, DAMAGED, "the bytes are not what was written")
+    X(E_DAMAGED, -37, DAMAGED, "the bytes are not what was written")                                      \
+    X(E_CONFLICT, -38, CONFLICT, "an expected version or an append condition does not hold")              \
+    X(E_REUSED, -39, CONFLICT, "the idempotency key was used for another event")                          \
+    X(E_REFUSED, -40, CALLER, "a gate refused the events")                                                \
+    X(E_BUSY, -41, TRANSIENT, "it cannot be done without waiting, or another thread uses the object")     \
+    X(E_POISONED, -42, FATAL, "an earlier write or sync failed; nothing more is acknowledged: reopen")    \
+    X(E_READ_ONLY, -43, CALLER, "the store was opened for reading only")                                  \
+    X(E_WORK_LIMIT, -44, TRANSIENT, "the work limit was reached; call again to go on from there")
 
 /* The enum exists for its constants only. */
 enum tally_status_code {

@@ -16,13 +16,18 @@
 #define TALLYSTICK_TALLYSTICK_H
 
 #include "api.h"
+#include "append.h"
 #include "base.h"
 #include "constant.h"
+#include "event.h"
 #include "handler.h"
 #include "kind.h"
 #include "native.h"
 #include "platform.h"
+#include "reader.h"
 #include "registry.h"
 #include "status.h"
+#include "store.h"
+#include "upkeep.h"
 
 #endif
