@@ -65,6 +65,18 @@ static tally_status boot_id(void *context, uint8_t id[16], int32_t *os_error)
     return TALLY_OK;
 }
 
+static tally_status host_name(void *context, char *name, size_t capacity, int32_t *os_error)
+{
+    static const char own[] = "memory";
+    (void)context;
+    *os_error = 0;
+    if (capacity == 0) return TALLY_E_LENGTH;
+    size_t length = sizeof own - 1 < capacity - 1 ? sizeof own - 1 : capacity - 1;
+    memcpy(name, own, length);
+    name[length] = '\0';
+    return TALLY_OK;
+}
+
 static tally_status random_bytes(void *context, void *data, size_t length, int32_t *os_error)
 {
     memory_world *world = tally_memory_world(context);
@@ -107,6 +119,7 @@ memory_world *tally_memory_world_new(uint64_t seed)
     }
     world->table.wall_clock_us = wall_clock_us;
     world->table.boot_id = boot_id;
+    world->table.host_name = host_name;
     world->table.random_bytes = random_bytes;
     tally_memory_fill_system(&world->table); /* allocation, threads and the monotonic clock */
     tally_memory_fill_open(&world->table);

@@ -19,6 +19,10 @@
 /* Whether a platform is a world in memory itself, not a wrapper around one. NULL is none. */
 bool tally_memory_is_world(const tally_platform *platform);
 
+/* Counts up with every change, and with every sync that had something to write (`*syncs`, failed ones
+ * too): between two moments with the same numbers nothing has happened to the disk. */
+void tally_memory_progress(const tally_platform *platform, uint64_t *changes, uint64_t *syncs);
+
 /* ----------------------------------------------------------------------------------------- power cut */
 
 #define TALLY_MEMORY_NAME 1u  /* a name made, removed or renamed: all of it or nothing */
@@ -56,12 +60,24 @@ void tally_memory_unsynced(const tally_platform *platform, void (*visit)(void *u
  * later sync writes them, and a power cut loses them. Does nothing for a file that is not open. */
 void tally_memory_sync_failed(const tally_platform *platform, tally_file file);
 
+/* The world after its process was killed now, as a new world in the same boot; the old one goes on as it
+ * is. No file is open or locked in it, everything written is there, and what was not synced is still not.
+ * Pages are shared until one of the two writes: a copy of a small disk costs microseconds.
+ *
+ * TALLY_E_TYPE, TALLY_E_NO_MEMORY. */
+tally_status tally_memory_copy(const tally_platform *platform, tally_platform **copy, tally_error *error);
+
 /* The process is killed: every file is closed and unlocked, everything written stays. Its handles are
  * TALLY_E_HANDLE from now on. */
 void tally_memory_end_process(const tally_platform *platform);
 
-/* The disk has room for that many bytes of files in all; UINT64_MAX is the beginning. */
+/* The disk has room for that many bytes of files in all; UINT64_MAX is the beginning. A file takes its
+ * size, written or not, so that what lies within it can always be written; a removed file gives its room
+ * back when nothing has it open, its removal is synced, and no unsynced change of names is about it. */
 void tally_memory_set_space(const tally_platform *platform, uint64_t size_bytes);
 uint64_t tally_memory_used_space(const tally_platform *platform);
+
+/* What is_remote answers from now on, in images and copies too; false is the beginning. */
+void tally_memory_set_remote(const tally_platform *platform, bool remote);
 
 #endif

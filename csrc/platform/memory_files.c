@@ -33,13 +33,16 @@ static tally_status read_at(void *context, tally_file file, void *data, size_t l
     return status;
 }
 
-static void refresh_maps(memory_world *world, const memory_node *node)
+/* Brings a changed range into the maps: no more, since others may read the rest of them now. What lies
+ * behind the end of the file stays as it was; there the system would kill the reader. */
+static void refresh_maps(memory_world *world, const memory_node *node, uint64_t offset, uint64_t end)
 {
+    if (end > node->current.size) end = node->current.size;
     for (memory_map *map = world->maps; map != NULL; map = map->next) {
         if (map->node != node) continue;
-        uint64_t left = node->current.size > map->offset ? node->current.size - map->offset : 0;
-        tally_memory_bytes_read(&node->current, map->offset, map->data,
-                                left < map->length ? (size_t)left : map->length);
+        uint64_t from = offset > map->offset ? offset : map->offset;
+        uint64_t to = end < map->offset + map->length ? end : map->offset + map->length;
+        if (from < to) tally_memory_bytes_read(&node->current, from, map->data + (from - map->offset), to - from);
     }
 }
 
@@ -80,7 +83,8 @@ static tally_status change_bytes(memory_world *world, memory_node *node, uint64_
     if (node->last_change == NULL) node->first_change = change;
     else node->last_change->next = change;
     node->last_change = change;
-    refresh_maps(world, node);
+    refresh_maps(world, node, offset, offset + length);
+    refresh_maps(world, node, size_before, size);
     return TALLY_OK;
 }
 
@@ -171,6 +175,7 @@ static tally_status sync_data(void *context, tally_file file, int32_t *os_error)
     *os_error = 0;
     tally_memory_lock(world);
     memory_open_file *found = tally_memory_file(world, file, 0, &status);
+    if (found != NULL && found->node->first_change != NULL) world->syncs++;
     while (found != NULL && found->node->first_change != NULL) {
         memory_node *node = found->node;
         memory_change *change = node->first_change;
@@ -193,6 +198,7 @@ void tally_memory_sync_failed(const tally_platform *platform, tally_file file)
     tally_status status;
     tally_memory_lock(world);
     memory_open_file *found = tally_memory_file(world, file, 0, &status);
+    if (found != NULL && found->node->first_change != NULL) world->syncs++;
     if (found != NULL) tally_memory_changes_drop(found->node);
     tally_memory_unlock(world);
 }

@@ -137,6 +137,17 @@ static tally_status list_directory(void *context, const char *path, int32_t (*vi
     return status;
 }
 
+static tally_status is_remote(void *context, const char *path, int32_t *remote, int32_t *os_error)
+{
+    memory_world *world = tally_memory_world(context);
+    tally_status status;
+    *os_error = 0;
+    tally_memory_lock(world);
+    *remote = tally_memory_resolve(world, path, &status) != NULL && world->remote ? 1 : 0;
+    tally_memory_unlock(world);
+    return status;
+}
+
 static bool is_to_be_synced(const memory_name_change *change)
 {
     return change->directory->synced_to >= change->operation ||
@@ -176,6 +187,7 @@ static tally_status apply_marked(memory_world *world)
         memory_name_change *change = *link;
         if (status == TALLY_OK && is_to_be_synced(change)) {
             if (tally_memory_apply_name(world, change)) {
+                world->syncs++;
                 *link = change->next;
                 change->next = world->applied;
                 world->applied = change;
@@ -224,5 +236,6 @@ void tally_memory_fill_names(tally_platform *table)
     table->remove_directory = remove_directory;
     table->rename_file = rename_file;
     table->list_directory = list_directory;
+    table->is_remote = is_remote;
     table->sync_directory = sync_directory;
 }

@@ -167,6 +167,7 @@ tally_status tally_memory_power_cut(const tally_platform *platform, tally_memory
     tally_memory_lock(before);
     world->wall_us = before->wall_us;
     world->space_bytes = before->space_bytes;
+    world->remote = before->remote;
     world->next_operation = before->next_operation;
     world->random_state = before->random_state;
     tally_memory_new_boot(world);
@@ -203,6 +204,23 @@ void tally_memory_unsynced(const tally_platform *platform, void (*visit)(void *u
     if (tally_memory_power_cut(platform, list_piece, &to, &after, NULL) == TALLY_OK) {
         (void)tally_platform_memory_close(&after);
     }
+}
+
+void tally_memory_progress(const tally_platform *platform, uint64_t *changes, uint64_t *syncs)
+{
+    memory_world *world = tally_memory_world(platform->context);
+    tally_memory_lock(world);
+    *changes = world->next_operation;
+    *syncs = world->syncs;
+    tally_memory_unlock(world);
+}
+
+void tally_memory_set_remote(const tally_platform *platform, bool remote)
+{
+    memory_world *world = tally_memory_world(platform->context);
+    tally_memory_lock(world);
+    world->remote = remote;
+    tally_memory_unlock(world);
 }
 
 void tally_memory_set_space(const tally_platform *platform, uint64_t size_bytes)

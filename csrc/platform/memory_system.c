@@ -130,6 +130,12 @@ static void once(void *context, int32_t *state, void (*run)(void))
 
 /* ----------------------------------------------------------------------------------------- process */
 
+static uint64_t process_id(void *context)
+{
+    const tally_platform *system = system_of(context);
+    return system->process_id(system->context);
+}
+
 static tally_status process_barrier_prepare(void *context)
 {
     const tally_platform *system = system_of(context);
@@ -181,6 +187,7 @@ void tally_memory_fill_system(tally_platform *table)
     table->condition_wait = condition_wait;
     table->condition_wake_all = condition_wake_all;
     table->once = once;
+    table->process_id = process_id;
     table->process_barrier_prepare = process_barrier_prepare;
     table->process_barrier = process_barrier;
     table->thread_exit_hook = thread_exit_hook;

@@ -91,6 +91,8 @@ typedef struct memory_world {
     uint64_t space_bytes;
     uint64_t used_bytes;
     int64_t wall_us;
+    bool remote;
+    uint64_t syncs; /* that changed what is on the device, failed ones too */
     uint64_t random_state;
     uint64_t seed;
     uint8_t boot_id[16];

@@ -21,6 +21,7 @@ const tally_platform tally_platform_posix = {
     .make_directory = tally_posix_make_directory,
     .remove_directory = tally_posix_remove_directory,
     .list_directory = tally_posix_list_directory,
+    .is_remote = tally_posix_is_remote,
     .lock_file = tally_posix_lock_file,
     .unlock_file = tally_posix_unlock_file,
     .map_file = tally_posix_map_file,
@@ -29,6 +30,8 @@ const tally_platform tally_platform_posix = {
     .wall_clock_us = tally_posix_wall_clock_us,
     .monotonic_ns = tally_posix_monotonic_ns,
     .boot_id = tally_posix_boot_id,
+    .process_id = tally_posix_process_id,
+    .host_name = tally_posix_host_name,
     .random_bytes = tally_posix_random_bytes,
     .sleep_ns = tally_posix_sleep_ns,
 

@@ -9,6 +9,8 @@
 #define _GNU_SOURCE 1
 #endif
 
+#include <stdbool.h>
+
 #include <tallystick/platform.h>
 
 extern const tally_platform tally_platform_posix;
@@ -50,10 +52,17 @@ tally_status tally_posix_list_directory(void *context, const char *path,
                                         int32_t (*visit)(void *user_data, const char *name), void *user_data,
                                         int32_t *os_error);
 
-/* posix_clock.c: clocks, the identity of this boot, randomness. */
+/* posix_remote.c */
+tally_status tally_posix_is_remote(void *context, const char *path, int32_t *remote, int32_t *os_error);
+/* Whether a type of file system, as Linux numbers them, is one that other machines write too. */
+bool tally_posix_type_is_remote(uint32_t type);
+
+/* posix_clock.c: clocks, the identity of this boot, process and machine, randomness. */
 tally_status tally_posix_wall_clock_us(void *context, int64_t *now_us, int32_t *os_error);
 uint64_t tally_posix_monotonic_ns(void *context);
 tally_status tally_posix_boot_id(void *context, uint8_t id[16], int32_t *os_error);
+uint64_t tally_posix_process_id(void *context);
+tally_status tally_posix_host_name(void *context, char *name, size_t capacity, int32_t *os_error);
 tally_status tally_posix_random_bytes(void *context, void *data, size_t length, int32_t *os_error);
 void tally_posix_sleep_ns(void *context, uint64_t duration_ns);
 

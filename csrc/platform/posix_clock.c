@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -54,6 +55,27 @@ tally_status tally_posix_boot_id(void *context, uint8_t id[16], int32_t *os_erro
 #else
     return TALLY_E_UNSUPPORTED;
 #endif
+}
+
+uint64_t tally_posix_process_id(void *context)
+{
+    (void)context;
+    return (uint64_t)getpid();
+}
+
+/* By uname: gethostname may refuse a name that does not fit, or leave out its NUL. */
+tally_status tally_posix_host_name(void *context, char *name, size_t capacity, int32_t *os_error)
+{
+    (void)context;
+    *os_error = 0;
+    if (capacity == 0) return TALLY_E_LENGTH;
+    name[0] = '\0';
+    struct utsname about;
+    if (uname(&about) != 0) return tally_posix_failed(os_error);
+    size_t length = strnlen(about.nodename, capacity - 1);
+    memcpy(name, about.nodename, length);
+    name[length] = '\0';
+    return TALLY_OK;
 }
 
 /* Straight from the kernel, which waits until it has been seeded: fit for keys, and not copied by a

@@ -8,6 +8,9 @@
 
 #include "test.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <tallystick/platform.h>
 
 static const tally_platform *files_begin(void);
@@ -543,6 +546,72 @@ FILE_TEST(a_map_must_be_aligned_not_empty_and_inside_its_file)
     CHECK_STATUS(p->map_file(p->context, file, 0, SIZE_MAX, &address, &os_error), TALLY_E_RANGE);
     CHECK(address == NULL);
     close_it(file);
+}
+
+/* ------------------------------------------------------------------- what a store meets in a bad world */
+
+FILE_TEST(a_directory_that_is_removed_under_an_open_file_is_an_error_and_no_crash)
+{
+    int32_t remote = 7;
+    CHECK_STATUS(p->make_directory(p->context, at("d"), 0700, &os_error), TALLY_OK);
+    tally_file file = make("d/f");
+    put(file, "before", 0);
+    CHECK_STATUS(p->lock_file(p->context, file, &os_error), TALLY_OK);
+    CHECK_STATUS(p->remove_file(p->context, at("d/f"), &os_error), TALLY_OK);
+    CHECK_STATUS(p->remove_directory(p->context, at("d"), &os_error), TALLY_OK);
+    put(file, "behind", 0);
+    CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK);
+    CHECK_STATUS(p->allocate_space(p->context, file, 100, &os_error), TALLY_OK);
+    CHECK_STATUS(p->sync_directory(p->context, at("d"), &os_error), TALLY_E_NOT_FOUND);
+    CHECK_STATUS(p->list_directory(p->context, at("d"), NULL, NULL, &os_error), TALLY_E_NOT_FOUND);
+    CHECK_STATUS(p->rename_file(p->context, at("d/f"), at("d/g"), &os_error), TALLY_E_NOT_FOUND);
+    CHECK_STATUS(p->remove_file(p->context, at("d/f"), &os_error), TALLY_E_NOT_FOUND);
+    CHECK_STATUS(p->is_remote(p->context, at("d"), &remote, &os_error), TALLY_E_NOT_FOUND);
+    CHECK_EQ(remote, 0);
+    (void)open_with("d/g", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, TALLY_E_NOT_FOUND);
+    CHECK_STATUS(p->unlock_file(p->context, file, &os_error), TALLY_OK);
+    close_it(file);
+}
+
+FILE_TEST(a_local_directory_and_what_is_in_it_are_not_remote)
+{
+    int32_t remote = 7;
+    close_it(make("f"));
+    CHECK_STATUS(p->is_remote(p->context, at("f"), &remote, &os_error), TALLY_OK);
+    int32_t of_directory = 7;
+    CHECK_STATUS(p->is_remote(p->context, at(""), &of_directory, &os_error), TALLY_OK);
+    CHECK(remote == of_directory && (remote == 0 || remote == 1)); /* the tests may run on a share */
+    remote = 7;
+    CHECK_STATUS(p->is_remote(p->context, at("missing"), &remote, &os_error), TALLY_E_NOT_FOUND);
+    CHECK_EQ(remote, 0);
+}
+
+FILE_TEST(the_machine_has_a_name_that_is_cut_to_fit)
+{
+    char name[300];
+    char cut[4];
+    memset(name, 'x', sizeof name);
+    CHECK_STATUS(p->host_name(p->context, name, sizeof name, &os_error), TALLY_OK);
+    CHECK(memchr(name, '\0', sizeof name) != NULL && name[0] != '\0');
+    memset(cut, 'x', sizeof cut);
+    CHECK_STATUS(p->host_name(p->context, cut, 3, &os_error), TALLY_OK);
+    CHECK(strlen(cut) == (strlen(name) < 2 ? strlen(name) : 2) && strncmp(cut, name, strlen(cut)) == 0);
+    CHECK_EQ(cut[3], 'x');
+    CHECK_STATUS(p->host_name(p->context, cut, 1, &os_error), TALLY_OK);
+    CHECK_TEXT(cut, "");
+    cut[0] = 'x';
+    CHECK_STATUS(p->host_name(p->context, cut, 0, &os_error), TALLY_E_LENGTH);
+    CHECK_EQ(cut[0], 'x');
+}
+
+FILE_TEST(the_process_has_the_number_that_the_system_gave_it)
+{
+    CHECK_EQ(p->process_id(p->context), getpid());
+    pid_t child = fork();
+    if (child == 0) _exit(p->process_id(p->context) == (uint64_t)getpid() ? 0 : 1);
+    int status = -1;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
 }
 
 #endif

@@ -32,7 +32,7 @@ TEST(each_missing_member_is_named)
         if (i == 0) CHECK_SAYS(error, "open_file");
         if (i == count - 1) CHECK_SAYS(error, "fork_hooks");
     }
-    CHECK_EQ(count, 46);
+    CHECK_EQ(count, 49);
 }
 
 TEST(a_table_without_a_name_is_refused)

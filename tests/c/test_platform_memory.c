@@ -589,6 +589,176 @@ FILE_TEST(a_killed_process_loses_its_handles_and_locks_but_no_bytes)
     close_it(file);
 }
 
+/* ------------------------------------------------------------------------------------- a store's needs */
+
+FILE_TEST(a_world_can_say_that_it_is_remote)
+{
+    int32_t remote = 7;
+    tally_memory_set_remote(p, true);
+    CHECK_STATUS(p->is_remote(p->context, "/", &remote, &os_error), TALLY_OK);
+    CHECK_EQ(remote, 1);
+    CHECK_STATUS(p->is_remote(p->context, "/missing", &remote, &os_error), TALLY_E_NOT_FOUND);
+    CHECK_EQ(remote, 0);
+    tally_platform *after = cut_power(NULL, NULL);
+    REQUIRE(after != NULL);
+    CHECK_STATUS(after->is_remote(after->context, "/", &remote, &os_error), TALLY_OK);
+    CHECK_EQ(remote, 1);
+    CHECK_STATUS(tally_platform_memory_close(&after), TALLY_OK);
+    tally_memory_set_remote(p, false);
+    CHECK_STATUS(p->is_remote(p->context, "/", &remote, &os_error), TALLY_OK);
+    CHECK_EQ(remote, 0);
+}
+
+FILE_TEST(on_a_full_disk_reserved_space_can_be_written_and_growth_leaves_the_file_as_it_was)
+{
+    size_t done = 7;
+    tally_memory_set_space(p, 4096);
+    tally_file file = make("f");
+    tally_file other = make("g");
+    CHECK_STATUS(p->allocate_space(p->context, file, 4096, &os_error), TALLY_OK);
+    CHECK_STATUS(p->allocate_space(p->context, other, 1, &os_error), TALLY_E_NO_SPACE);
+    CHECK_EQ(size_of(other), 0);
+    put(file, "first", 0);
+    put(file, "last", 4092);
+    CHECK_STATUS(p->allocate_space(p->context, file, 8192, &os_error), TALLY_E_NO_SPACE);
+    CHECK_EQ(size_of(file), 4096);
+    CHECK_STATUS(p->write_at(p->context, file, "x", 1, 4096, &done, &os_error), TALLY_E_NO_SPACE);
+    CHECK_EQ(done, 0);
+    CHECK_STATUS(p->write_slices_at(p->context, file, &(tally_slice){"x", 1}, 1, 4096, &done, &os_error),
+                 TALLY_E_NO_SPACE);
+    tally_memory_set_space(p, 100); /* somebody else has taken the rest: what is reserved stays */
+    put(file, "middle", 2000);
+    CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK);
+    CHECK_STATUS(p->sync_directory(p->context, "/", &os_error), TALLY_OK);
+    tally_memory_set_space(p, 8192);
+    CHECK_STATUS(p->allocate_space(p->context, other, 4096, &os_error), TALLY_OK);
+    tally_platform *after = cut_power(NULL, NULL);
+    REQUIRE(after != NULL);
+    CHECK_BYTES(content_in(after, "/f"), "first_", 6);
+    CHECK_STATUS(tally_platform_memory_close(&after), TALLY_OK);
+    close_it(file);
+    close_it(other);
+}
+
+FILE_TEST(a_removed_file_gives_its_space_back)
+{
+    tally_memory_set_space(p, 4096);
+    tally_file file = make("f");
+    tally_file other = make("g");
+    CHECK_STATUS(p->allocate_space(p->context, file, 4096, &os_error), TALLY_OK);
+    CHECK_STATUS(p->sync_directory(p->context, "/", &os_error), TALLY_OK);
+    CHECK_STATUS(p->remove_file(p->context, "/f", &os_error), TALLY_OK);
+    CHECK_STATUS(p->sync_directory(p->context, "/", &os_error), TALLY_OK);
+    CHECK_STATUS(p->allocate_space(p->context, other, 1, &os_error), TALLY_E_NO_SPACE);
+    close_it(file);
+    CHECK_STATUS(p->allocate_space(p->context, other, 4096, &os_error), TALLY_OK);
+    close_it(other);
+}
+
+FILE_TEST(bytes_that_a_failed_sync_lost_are_durable_when_they_are_written_again)
+{
+    tally_file file = make("f");
+    sync_both(file);
+    put(file, "lost", 0);
+    tally_memory_sync_failed(p, file);
+    check_content(file, "lost", 4);
+    CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK); /* writes nothing */
+    check_after_cut(everything, NULL, "/f", "");
+    put(file, "lost", 0);
+    CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK);
+    check_after_cut(NULL, NULL, "/f", "lost");
+    close_it(file);
+}
+
+FILE_TEST(progress_is_a_change_or_a_sync_that_wrote)
+{
+    uint64_t changes[2];
+    uint64_t syncs[2];
+    tally_file file = make("f");
+    sync_both(file);
+    tally_memory_progress(p, &changes[0], &syncs[0]);
+    sync_both(file);
+    CHECK_EQ(size_of(file), 0);
+    tally_memory_progress(p, &changes[1], &syncs[1]);
+    CHECK(changes[0] == changes[1] && syncs[0] == syncs[1]);
+    put(file, "x", 0);
+    tally_memory_progress(p, &changes[1], &syncs[1]);
+    CHECK(changes[0] + 1 == changes[1] && syncs[0] == syncs[1]);
+    CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK);
+    tally_memory_progress(p, &changes[0], &syncs[0]);
+    CHECK(changes[0] == changes[1] && syncs[0] == syncs[1] + 1);
+    put(file, "y", 0);
+    tally_memory_sync_failed(p, file);
+    tally_memory_progress(p, &changes[0], &syncs[0]);
+    CHECK(changes[0] == changes[1] + 1 && syncs[0] == syncs[1] + 2);
+    close_it(file);
+}
+
+/* --------------------------------------------------------------------------------------------- copies */
+
+FILE_TEST(a_copy_is_the_same_boot_with_everything_written_and_nothing_more_synced)
+{
+    uint8_t ids[2][16];
+    tally_file file = make("f");
+    put(file, "synced", 0);
+    sync_both(file);
+    put(file, "writte", 0);
+    CHECK_STATUS(p->make_directory(p->context, "/d", 0700, &os_error), TALLY_OK);
+    close_it(make("d/g"));
+    CHECK_STATUS(p->lock_file(p->context, file, &os_error), TALLY_OK);
+    tally_platform *copy = NULL;
+    REQUIRE_STATUS(tally_memory_copy(p, &copy, NULL), TALLY_OK);
+    CHECK_STATUS(p->boot_id(p->context, ids[0], &os_error), TALLY_OK);
+    CHECK_STATUS(copy->boot_id(copy->context, ids[1], &os_error), TALLY_OK);
+    CHECK_BYTES(ids[0], ids[1], 16);
+    CHECK_TEXT(content_in(copy, "/f"), "writte");
+    CHECK_TEXT(content_in(copy, "/d/g"), "");
+    CHECK_EQ(tally_memory_used_space(copy), tally_memory_used_space(p));
+    tally_file copied;
+    size_t done;
+    CHECK_STATUS(copy->open_file(copy->context, "/f", TALLY_OPEN_READ | TALLY_OPEN_WRITE, 0, &copied, &os_error),
+                 TALLY_OK);
+    CHECK_STATUS(copy->lock_file(copy->context, copied, &os_error), TALLY_OK); /* its holder was killed */
+    CHECK_STATUS(copy->write_at(copy->context, copied, "COPY", 4, 0, &done, &os_error), TALLY_OK);
+    CHECK_TEXT(content_in(p, "/f"), "writte"); /* nothing is shared that is written later */
+    tally_platform *after = NULL;
+    REQUIRE_STATUS(tally_memory_power_cut(copy, NULL, NULL, &after, NULL), TALLY_OK);
+    CHECK_TEXT(content_in(after, "/f"), "synced");
+    CHECK(content_in(after, "/d/g") == NULL);
+    CHECK_STATUS(tally_platform_memory_close(&after), TALLY_OK);
+    REQUIRE_STATUS(tally_memory_power_cut(copy, everything, NULL, &after, NULL), TALLY_OK);
+    CHECK_TEXT(content_in(after, "/f"), "COPYte");
+    CHECK_TEXT(content_in(after, "/d/g"), "");
+    CHECK_STATUS(tally_platform_memory_close(&after), TALLY_OK);
+    CHECK_STATUS(tally_platform_memory_close(&copy), TALLY_OK);
+    close_it(file);
+}
+
+FILE_TEST(a_copy_has_removed_files_that_may_come_back_but_none_that_were_only_open)
+{
+    tally_file open_only = make("o");
+    tally_file file = make("f");
+    put(open_only, "gone", 0);
+    put(file, "again", 0);
+    CHECK_STATUS(p->remove_file(p->context, "/o", &os_error), TALLY_OK);
+    sync_both(file);
+    CHECK_STATUS(p->rename_file(p->context, "/f", "/r", &os_error), TALLY_OK);
+    CHECK_STATUS(p->remove_file(p->context, "/r", &os_error), TALLY_OK);
+    tally_platform *copy = NULL;
+    REQUIRE_STATUS(tally_memory_copy(p, &copy, NULL), TALLY_OK);
+    CHECK_EQ(tally_memory_used_space(copy), 5);
+    CHECK(content_in(copy, "/f") == NULL && content_in(copy, "/r") == NULL);
+    tally_platform *after = NULL;
+    REQUIRE_STATUS(tally_memory_power_cut(copy, NULL, NULL, &after, NULL), TALLY_OK);
+    CHECK_TEXT(content_in(after, "/f"), "again");
+    CHECK_STATUS(tally_platform_memory_close(&after), TALLY_OK);
+    CHECK_STATUS(tally_platform_memory_close(&copy), TALLY_OK);
+    close_it(open_only);
+    close_it(file);
+    CHECK_STATUS(tally_memory_copy(tally_platform_default(), &copy, NULL), TALLY_E_TYPE);
+    CHECK(copy == NULL);
+}
+
 /* ------------------------------------------------------------------------------- k-th failure, images */
 
 static int32_t try_to_remove(void *user_data, const char *name)
@@ -674,6 +844,11 @@ static void busy_scenario(const tally_platform *platform, void *user_data)
             touch(own, "/e/k");
             touch(own, "/k");
         }
+        status = tally_memory_copy(own, &after, &error);
+        CHECK((after != NULL) == (status == TALLY_OK));
+        if (after != NULL) check_same(own, after);
+        if (status != TALLY_OK) CHECK_STATUS(status, TALLY_E_NO_MEMORY);
+        (void)tally_platform_memory_close(&after);
         status = tally_memory_power_cut(own, everything, NULL, &after, &error);
         CHECK((after != NULL) == (status == TALLY_OK));
         if (after != NULL) check_same(own, after);

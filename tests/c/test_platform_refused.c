@@ -51,6 +51,7 @@ static int all_goes_well(void)
     size_t done;
     tally_file other;
     uint8_t id[16];
+    int32_t remote;
     HOLDS(p->open_file(p->context, in_scratch("f"), TALLY_OPEN_READ, 0, &other, &os_error) == TALLY_OK);
     HOLDS(p->lock_file(p->context, other, &os_error) == TALLY_OK);
     HOLDS(p->close_file(p->context, other, &os_error) == TALLY_OK);
@@ -64,6 +65,7 @@ static int all_goes_well(void)
     HOLDS(p->sync_directory(p->context, scratch_path, &os_error) == TALLY_OK);
     HOLDS(p->boot_id(p->context, id, &os_error) == TALLY_OK);
     HOLDS(p->random_bytes(p->context, id, 16, &os_error) == TALLY_OK);
+    HOLDS(p->is_remote(p->context, scratch_path, &remote, &os_error) == TALLY_OK);
     HOLDS(p->read_at(p->context, file, back, 8, 0, &done, &os_error) == TALLY_OK && done == 3);
     HOLDS(memcmp(back, "xyz", 3) == 0);
     HOLDS(refuse_met[0] > refuse_rows[0].times); /* it was interrupted, and made again */
@@ -73,7 +75,8 @@ static int all_goes_well(void)
 TEST(every_interrupted_call_is_made_again)
 {
     const long calls[] = {SYS_openat,    SYS_flock,     SYS_pread64, SYS_pwrite64, SYS_pwritev,  SYS_fallocate,
-                          SYS_ftruncate, SYS_fdatasync, SYS_fsync,   SYS_read,     SYS_getrandom};
+                          SYS_ftruncate, SYS_fdatasync, SYS_fsync,   SYS_read,     SYS_getrandom,
+                          SYS_statfs};
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         for (uint32_t times = 1; times <= 3; times += 2) {
             begin();
@@ -379,6 +382,36 @@ TEST(a_boot_id_that_cannot_be_read_is_told)
     begin();
     CHECK_REFUSED(no_boot_id, {SYS_read, EIO, 0, 1});
     CHECK_REFUSED(no_boot_id, {SYS_read, 0, 0, 1}); /* an empty file */
+    end();
+}
+
+static int no_file_system(void)
+{
+    int32_t remote = 7;
+    HOLDS(p->is_remote(p->context, scratch_path, &remote, &os_error) == TALLY_E_IO && os_error == EIO);
+    HOLDS(remote == 0);
+    return 0;
+}
+
+TEST(a_file_system_that_does_not_say_what_it_is_is_told)
+{
+    begin();
+    CHECK_REFUSED(no_file_system, {SYS_statfs, EIO, 0, 1});
+    end();
+}
+
+static int no_host_name(void)
+{
+    char name[8] = "x";
+    HOLDS(p->host_name(p->context, name, sizeof name, &os_error) == TALLY_E_DENIED && os_error == EPERM);
+    HOLDS(name[0] == '\0');
+    return 0;
+}
+
+TEST(a_machine_that_does_not_say_its_name_is_told)
+{
+    begin();
+    CHECK_REFUSED(no_host_name, {SYS_uname, EPERM, 0, 1});
     end();
 }
 

@@ -85,6 +85,7 @@ static void use_files(void)
     size_t done;
     int names = 0;
     const void *address;
+    int32_t remote = 7;
     tally_file_status about;
     CHECK_STATUS(p->make_directory(c, "/d", 0700, &os_error), TALLY_OK);
     tally_file file = make("/d/f");
@@ -109,6 +110,8 @@ static void use_files(void)
     CHECK_STATUS(p->rename_file(c, "/d/f", "/d/g", &os_error), TALLY_OK);
     CHECK_STATUS(p->list_directory(c, "/d", count_name, &names, &os_error), TALLY_OK);
     CHECK_EQ(names, 1);
+    CHECK_STATUS(p->is_remote(c, "/d", &remote, &os_error), TALLY_OK);
+    CHECK_EQ(remote, 0);
     CHECK_STATUS(p->remove_file(c, "/d/g", &os_error), TALLY_OK);
     CHECK_STATUS(p->remove_directory(c, "/d", &os_error), TALLY_OK);
 }
@@ -119,6 +122,7 @@ static void use_the_rest(void)
     static int32_t once_state;
     int64_t now_us;
     uint8_t id[16];
+    char name[8];
     int ran = 0;
     tally_thread_id thread;
     tally_mutex mutex;
@@ -126,6 +130,9 @@ static void use_the_rest(void)
     CHECK_STATUS(p->wall_clock_us(c, &now_us, &os_error), TALLY_OK);
     CHECK(p->monotonic_ns(c) > 0);
     CHECK_STATUS(p->boot_id(c, id, &os_error), TALLY_OK);
+    CHECK_EQ(p->process_id(c), world->process_id(world->context));
+    CHECK_STATUS(p->host_name(c, name, sizeof name, &os_error), TALLY_OK);
+    CHECK_TEXT(name, "memory");
     CHECK_STATUS(p->random_bytes(c, id, 16, &os_error), TALLY_OK);
     p->sleep_ns(c, 1);
     void *memory = p->allocate(c, 10);
@@ -200,6 +207,8 @@ TEST(a_run_without_faults_is_one_run)
 TEST(each_fallible_call_fails_with_the_error_that_was_asked)
 {
     uint8_t id[16];
+    char name[2] = "x";
+    int32_t remote = 7;
     int64_t number;
     size_t done = 7;
     const void *address = &done;
@@ -236,12 +245,16 @@ TEST(each_fallible_call_fails_with_the_error_that_was_asked)
     FAILS(p->make_directory(c, "/d", 0, &os_error));
     FAILS(p->remove_directory(c, "/d", &os_error));
     FAILS(p->list_directory(c, "/", count_name, &done, &os_error));
+    FAILS(p->is_remote(c, "/", &remote, &os_error));
+    CHECK_EQ(remote, 0);
     FAILS(p->lock_file(c, file, &os_error));
     FAILS(p->unlock_file(c, file, &os_error));
     FAILS(p->map_file(c, file, 0, 1, &address, &os_error));
     CHECK(address == NULL);
     FAILS(p->wall_clock_us(c, &number, &os_error));
     FAILS(p->boot_id(c, id, &os_error));
+    FAILS(p->host_name(c, name, sizeof name, &os_error));
+    CHECK_TEXT(name, "");
     FAILS(p->random_bytes(c, id, 16, &os_error));
     FAILS(p->protect(c, NULL, 1, 0, &os_error));
     FAILS(p->start_thread(c, run_thread, NULL, &thread, &os_error));

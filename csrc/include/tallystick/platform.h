@@ -104,6 +104,18 @@ typedef struct tally_platform {
     tally_status (*list_directory)(void *context, const char *path, int32_t (*visit)(void *user_data, const char *name),
                                    void *user_data, int32_t *os_error);
     /**
+     * Whether the path, which exists, lies on a file system that other machines write too: `*remote` is
+     * 1 or 0. There a lock may bind this machine alone, a map may show old bytes, and a sync may end at a
+     * server's cache.
+     *
+     * Told by the file system's type. Remote are NFS, SMB and CIFS, AFS, Coda, Ceph, Lustre, GPFS, the
+     * shared disks GFS2 and OCFS2, the folders that VirtualBox and VMware share, and 9P: sandboxes mount
+     * their own host with it, where it is in truth local, but nothing tells the two apart. What FUSE
+     * mounts (sshfs, and virtiofs too) cannot be told from a local file system in user space and is 0.
+     * TALLY_E_UNSUPPORTED where the system does not say.
+     */
+    tally_status (*is_remote)(void *context, const char *path, int32_t *remote, int32_t *os_error);
+    /**
      * An exclusive lock of the whole file, not waiting: TALLY_E_LOCKED when another handle has it, in
      * this process too. It ends with `unlock_file` or the last close; a forked child shares it, so a
      * child closes its copy and never unlocks.
@@ -125,6 +137,13 @@ typedef struct tally_platform {
     uint64_t (*monotonic_ns)(void *context);
     /** 16 bytes that are the same until the machine restarts. */
     tally_status (*boot_id)(void *context, uint8_t id[16], int32_t *os_error);
+    /** The running process's number; in a forked child the child's. */
+    uint64_t (*process_id)(void *context);
+    /**
+     * This machine's name, to tell people where a lock is held: NUL-terminated, cut to fit. `capacity` counts
+     * the NUL; 0 is TALLY_E_LENGTH. A world in memory is called "memory".
+     */
+    tally_status (*host_name)(void *context, char *name, size_t capacity, int32_t *os_error);
     /** Fills with bytes fit for keys. */
     tally_status (*random_bytes)(void *context, void *data, size_t length, int32_t *os_error);
     /** Sleeps about that long; used only where a header says that a call may wait. */

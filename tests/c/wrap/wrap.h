@@ -44,6 +44,7 @@ typedef enum wrap_call {
     WRAP_MAKE_DIRECTORY,
     WRAP_REMOVE_DIRECTORY,
     WRAP_LIST_DIRECTORY,
+    WRAP_IS_REMOTE,
     WRAP_LOCK_FILE,
     WRAP_UNLOCK_FILE,
     WRAP_MAP_FILE,
@@ -51,6 +52,8 @@ typedef enum wrap_call {
     WRAP_WALL_CLOCK_US,
     WRAP_MONOTONIC_NS,
     WRAP_BOOT_ID,
+    WRAP_PROCESS_ID,
+    WRAP_HOST_NAME,
     WRAP_RANDOM_BYTES,
     WRAP_SLEEP_NS,
     WRAP_ALLOCATE,
@@ -92,11 +95,11 @@ typedef enum wrap_call {
 /* All that change what is, or what will be, on the disk: the moments between which a crash differs. */
 #define WRAP_CHANGES (WRAP_WRITES | WRAP_SIZES | WRAP_SYNCS | WRAP_NAMES)
 /* All that touch the disk. */
-#define WRAP_DISK (WRAP_CHANGES | WRAP_READS | WRAP_BIT(WRAP_LOCK_FILE))
+#define WRAP_DISK (WRAP_CHANGES | WRAP_READS | WRAP_BIT(WRAP_LOCK_FILE) | WRAP_BIT(WRAP_IS_REMOTE))
 /* All that may fail. condition_wait is left out: a wait that fails is a lock lost, no test of anybody. */
 #define WRAP_FALLIBLE                                                                                                  \
     (WRAP_DISK | WRAP_MEMORY | WRAP_BIT(WRAP_CLOSE_FILE) | WRAP_BIT(WRAP_UNLOCK_FILE) | WRAP_BIT(WRAP_WALL_CLOCK_US) | \
-     WRAP_BIT(WRAP_BOOT_ID) | WRAP_BIT(WRAP_RANDOM_BYTES) | WRAP_BIT(WRAP_PROTECT) | WRAP_BIT(WRAP_START_THREAD) |     \
+     WRAP_BIT(WRAP_BOOT_ID) | WRAP_BIT(WRAP_HOST_NAME) | WRAP_BIT(WRAP_RANDOM_BYTES) | WRAP_BIT(WRAP_PROTECT) | WRAP_BIT(WRAP_START_THREAD) |     \
      WRAP_BIT(WRAP_MUTEX_INIT) | WRAP_BIT(WRAP_CONDITION_INIT) | WRAP_BIT(WRAP_PROCESS_BARRIER_PREPARE) |              \
      WRAP_BIT(WRAP_PROCESS_BARRIER) | WRAP_BIT(WRAP_THREAD_EXIT_HOOK) | WRAP_BIT(WRAP_FORK_HOOKS))
 

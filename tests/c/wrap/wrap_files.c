@@ -182,6 +182,14 @@ static tally_status list_directory(void *context, const char *path, int32_t (*vi
     return state->inner->list_directory(state->inner->context, path, visit, user_data, os_error);
 }
 
+static tally_status is_remote(void *context, const char *path, int32_t *remote, int32_t *os_error)
+{
+    *remote = 0;
+    MEET(WRAP_IS_REMOTE);
+    (void)fault_os_error;
+    return state->inner->is_remote(state->inner->context, path, remote, os_error);
+}
+
 static tally_status lock_file(void *context, tally_file file, int32_t *os_error)
 {
     MEET(WRAP_LOCK_FILE);
@@ -234,6 +242,7 @@ void wrap_fill_files(tally_platform *table)
     table->make_directory = make_directory;
     table->remove_directory = remove_directory;
     table->list_directory = list_directory;
+    table->is_remote = is_remote;
     table->lock_file = lock_file;
     table->unlock_file = unlock_file;
     table->map_file = map_file;

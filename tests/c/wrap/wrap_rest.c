@@ -43,6 +43,20 @@ static tally_status boot_id(void *context, uint8_t id[16], int32_t *os_error)
     return inner == NULL ? status : inner->boot_id(inner->context, id, os_error);
 }
 
+static uint64_t process_id(void *context)
+{
+    const tally_platform *inner = pass(context, WRAP_PROCESS_ID);
+    return inner->process_id(inner->context);
+}
+
+static tally_status host_name(void *context, char *name, size_t capacity, int32_t *os_error)
+{
+    tally_status status;
+    if (capacity > 0) name[0] = '\0';
+    const tally_platform *inner = try(context, WRAP_HOST_NAME, &status, os_error);
+    return inner == NULL ? status : inner->host_name(inner->context, name, capacity, os_error);
+}
+
 static tally_status random_bytes(void *context, void *data, size_t length, int32_t *os_error)
 {
     tally_status status;
@@ -240,6 +254,8 @@ void wrap_fill_rest(tally_platform *table)
     table->wall_clock_us = wall_clock_us;
     table->monotonic_ns = monotonic_ns;
     table->boot_id = boot_id;
+    table->process_id = process_id;
+    table->host_name = host_name;
     table->random_bytes = random_bytes;
     table->sleep_ns = sleep_ns;
     table->allocate = allocate;
