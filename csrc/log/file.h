@@ -23,6 +23,8 @@ tally_status tally_folder_init(tally_folder *folder, const tally_platform *platf
 /* The full path of a name in it. TALLY_E_LENGTH. */
 tally_status tally_folder_join(const tally_folder *folder, const char *name, char path[TALLY_PATH_MAX],
                                tally_error *error);
+/* Makes a directory in it, with its mode; "" is the folder itself. One that exists is no failure. */
+tally_status tally_folder_make(const tally_folder *folder, const char *name, tally_error *error);
 tally_status tally_folder_sync(const tally_folder *folder, tally_error *error);
 
 /* `flags` as of tally_platform.open_file. */
@@ -44,7 +46,8 @@ tally_status tally_file_allocate(const tally_folder *folder, const char *name, t
                                  tally_error *error);
 tally_status tally_file_remove(const tally_folder *folder, const char *name, tally_error *error);
 
-/* A small file as a whole: written to a new name, synced, renamed, the directory synced. */
+/* A small file as a whole: written as "NAME.new", synced, renamed, its directory synced. A name of
+ * at most TALLY_NAME_BYTES. After a failure the old one is there, or the new one, whole. */
 tally_status tally_file_replace(const tally_folder *folder, const char *name, const void *bytes, size_t length,
                                 tally_error *error);
 

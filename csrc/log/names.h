@@ -9,6 +9,8 @@
 #define TALLY_NAME_LOCK "LOCK"
 #define TALLY_NAME_HEAD "HEAD"
 #define TALLY_NAME_RUNS "runs"
+/* Behind the name of a file that is being made; what a crash left of one is removed, never read. */
+#define TALLY_NAME_NEW ".new"
 
 /* "NNNNNNNN.GG.seg": eight or more decimal digits of the number, two or more of the generation. */
 #define TALLY_NAME_BYTES 64
