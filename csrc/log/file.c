@@ -85,15 +85,22 @@ tally_status tally_folder_sync(const tally_folder *folder, tally_error *error)
     return sync_path(folder, folder->path, error);
 }
 
+/* How long the part of a path before its last slash is; 0 when there is none. */
+static size_t parent_length(const char *path)
+{
+    size_t length = strlen(path);
+    while (length != 0 && path[length - 1] != '/') length--;
+    return length == 0 ? 0 : length - 1;
+}
+
 /* Of the directory that has the name. */
 static tally_status sync_parent(const tally_folder *folder, const char *name, tally_error *error)
 {
     char path[TALLY_PATH_MAX];
-    const char *slash = strrchr(name, '/');
-    if (slash == NULL) return tally_folder_sync(folder, error);
+    if (parent_length(name) == 0) return tally_folder_sync(folder, error);
     tally_status status = tally_folder_join(folder, name, path, error);
     if (status != TALLY_OK) return status;
-    *strrchr(path, '/') = '\0';
+    path[parent_length(path)] = '\0';
     return sync_path(folder, path, error);
 }
 
