@@ -11,6 +11,9 @@ const char *tally_gate_kind_name(uint32_t kind)
     case TALLY_HANDLE_COUNTER: return "counter";
     case TALLY_HANDLE_RING: return "ring";
     case TALLY_HANDLE_MASK: return "mask";
+    case TALLY_HANDLE_STORE: return "store";
+    case TALLY_HANDLE_READER: return "reader";
+    case TALLY_HANDLE_COMPLETIONS: return "completions";
     default: return "object";
     }
 }

@@ -32,7 +32,10 @@ enum tally_kind_of_handle {
     TALLY_HANDLE_COUNTER = 2,
     TALLY_HANDLE_RING = 3,
     TALLY_HANDLE_MASK = 4,
-    TALLY_HANDLE_TEST = 5 /* the tests of this layer */
+    TALLY_HANDLE_TEST = 5, /* the tests of this layer */
+    TALLY_HANDLE_STORE = 6,
+    TALLY_HANDLE_READER = 7,
+    TALLY_HANDLE_COMPLETIONS = 8
 };
 
 /* Objects that own files or keys are dead in a forked child. */
