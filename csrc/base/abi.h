@@ -269,6 +269,259 @@ AT(tally_api, registry_contains, 144);
 AT(tally_api, reclaim, 152);
 AT(tally_api, handle_generation, 160);
 
+SIZE(tally_text, 16);
+AT(tally_text, bytes, 0);
+AT(tally_text, length, 8);
+
+SIZE(tally_uuid, 16);
+AT(tally_uuid, bytes, 0);
+
+SIZE(tally_hash, 32);
+AT(tally_hash, bytes, 0);
+
+SIZE(tally_draft, 192);
+AT(tally_draft, size, 0);
+AT(tally_draft, stream, 8);
+AT(tally_draft, type, 24);
+AT(tally_draft, content_type, 40);
+AT(tally_draft, data, 56);
+AT(tally_draft, length, 64);
+AT(tally_draft, tags, 72);
+AT(tally_draft, tag_count, 80);
+AT(tally_draft, subject, 88);
+AT(tally_draft, idempotency_key, 104);
+AT(tally_draft, id, 120);
+AT(tally_draft, correlation, 136);
+AT(tally_draft, causation, 152);
+AT(tally_draft, occurred_us, 168);
+AT(tally_draft, schema_version, 176);
+AT(tally_draft, flags, 180);
+AT(tally_draft, cause_index, 184);
+AT(tally_draft, reserved, 188);
+
+SIZE(tally_event, 712);
+AT(tally_event, position, 0);
+AT(tally_event, version, 8);
+AT(tally_event, time_us, 16);
+AT(tally_event, time_logical, 24);
+AT(tally_event, schema_version, 28);
+AT(tally_event, flags, 32);
+AT(tally_event, data_state, 36);
+AT(tally_event, batch_index, 40);
+AT(tally_event, batch_count, 44);
+AT(tally_event, id, 48);
+AT(tally_event, correlation, 64);
+AT(tally_event, causation, 80);
+AT(tally_event, occurred_us, 96);
+AT(tally_event, stream, 104);
+AT(tally_event, type, 120);
+AT(tally_event, content_type, 136);
+AT(tally_event, data, 152);
+AT(tally_event, length, 160);
+AT(tally_event, tag_count, 168);
+AT(tally_event, reserved, 172);
+AT(tally_event, tags, 176);
+AT(tally_event, core, 688);
+AT(tally_event, body, 696);
+AT(tally_event, body_length, 704);
+
+SIZE(tally_store_options, 120);
+AT(tally_store_options, size, 0);
+AT(tally_store_options, mode, 8);
+AT(tally_store_options, flags, 12);
+AT(tally_store_options, name, 16);
+AT(tally_store_options, digest, 32);
+AT(tally_store_options, check, 36);
+AT(tally_store_options, map, 40);
+AT(tally_store_options, mode_of_files, 44);
+AT(tally_store_options, segment_bytes, 48);
+AT(tally_store_options, queue_bytes, 56);
+AT(tally_store_options, sync_events, 64);
+AT(tally_store_options, sync_bytes, 72);
+AT(tally_store_options, sync_interval_ms, 80);
+AT(tally_store_options, idempotency_events, 88);
+AT(tally_store_options, idempotency_age_s, 96);
+AT(tally_store_options, platform, 104);
+AT(tally_store_options, host, 112);
+
+SIZE(tally_watermarks, 24);
+AT(tally_watermarks, buffered, 0);
+AT(tally_watermarks, written, 8);
+AT(tally_watermarks, durable, 16);
+
+SIZE(tally_recovery, 56);
+AT(tally_recovery, happened, 0);
+AT(tally_recovery, cut, 4);
+AT(tally_recovery, cut_position, 8);
+AT(tally_recovery, cut_segment, 16);
+AT(tally_recovery, cut_offset, 24);
+AT(tally_recovery, cut_bytes, 32);
+AT(tally_recovery, scanned_bytes, 40);
+AT(tally_recovery, rewritten_bytes, 48);
+
+SIZE(tally_store_info, 216);
+AT(tally_store_info, lineage, 0);
+AT(tally_store_info, name, 16);
+AT(tally_store_info, mode, 140);
+AT(tally_store_info, digest, 144);
+AT(tally_store_info, writer_epoch, 152);
+AT(tally_store_info, recovery, 160);
+
+SIZE(tally_store_statistics, 200);
+AT(tally_store_statistics, size, 0);
+AT(tally_store_statistics, events, 8);
+AT(tally_store_statistics, commits, 16);
+AT(tally_store_statistics, segments, 24);
+AT(tally_store_statistics, sealed_segments, 32);
+AT(tally_store_statistics, runs, 40);
+AT(tally_store_statistics, file_bytes, 48);
+AT(tally_store_statistics, log_bytes, 56);
+AT(tally_store_statistics, data_bytes, 64);
+AT(tally_store_statistics, heap_bytes, 72);
+AT(tally_store_statistics, mapped_bytes, 80);
+AT(tally_store_statistics, appends, 88);
+AT(tally_store_statistics, appended_events, 96);
+AT(tally_store_statistics, repeats, 104);
+AT(tally_store_statistics, conflicts, 112);
+AT(tally_store_statistics, writes, 120);
+AT(tally_store_statistics, written_bytes, 128);
+AT(tally_store_statistics, syncs, 136);
+AT(tally_store_statistics, sync_ns_total, 144);
+AT(tally_store_statistics, sync_ns_max, 152);
+AT(tally_store_statistics, seals, 160);
+AT(tally_store_statistics, seal_ns_total, 168);
+AT(tally_store_statistics, notified_events, 176);
+AT(tally_store_statistics, queue_bytes, 184);
+AT(tally_store_statistics, readers, 192);
+
+SIZE(tally_receipt, 88);
+AT(tally_receipt, position, 0);
+AT(tally_receipt, version, 8);
+AT(tally_receipt, time_us, 16);
+AT(tally_receipt, time_logical, 24);
+AT(tally_receipt, durability, 28);
+AT(tally_receipt, flags, 32);
+AT(tally_receipt, reserved, 36);
+AT(tally_receipt, id, 40);
+AT(tally_receipt, event_hash, 56);
+
+SIZE(tally_expectation, 32);
+AT(tally_expectation, stream, 0);
+AT(tally_expectation, expect, 16);
+AT(tally_expectation, reserved, 20);
+AT(tally_expectation, version, 24);
+
+SIZE(tally_append_condition, 40);
+AT(tally_append_condition, types, 0);
+AT(tally_append_condition, type_count, 8);
+AT(tally_append_condition, tags, 16);
+AT(tally_append_condition, tag_count, 24);
+AT(tally_append_condition, from_position, 32);
+
+SIZE(tally_append_options, 48);
+AT(tally_append_options, size, 0);
+AT(tally_append_options, durability, 8);
+AT(tally_append_options, flags, 12);
+AT(tally_append_options, expectations, 16);
+AT(tally_append_options, expectation_count, 24);
+AT(tally_append_options, conditions, 32);
+AT(tally_append_options, condition_count, 40);
+
+SIZE(tally_refusal, 256);
+AT(tally_refusal, code, 0);
+AT(tally_refusal, message, 4);
+
+SIZE(tally_gate_options, 40);
+AT(tally_gate_options, size, 0);
+AT(tally_gate_options, name, 8);
+AT(tally_gate_options, record, 24);
+AT(tally_gate_options, reserved, 28);
+AT(tally_gate_options, destructor, 32);
+
+SIZE(tally_completion, 888);
+AT(tally_completion, token, 0);
+AT(tally_completion, status, 8);
+AT(tally_completion, count, 12);
+AT(tally_completion, receipt, 16);
+AT(tally_completion, error, 104);
+
+SIZE(tally_completions_options, 32);
+AT(tally_completions_options, size, 0);
+AT(tally_completions_options, wake, 8);
+AT(tally_completions_options, user_data, 16);
+AT(tally_completions_options, platform, 24);
+
+SIZE(tally_query, 152);
+AT(tally_query, size, 0);
+AT(tally_query, stream, 8);
+AT(tally_query, stream_prefix, 24);
+AT(tally_query, types, 40);
+AT(tally_query, type_count, 48);
+AT(tally_query, tags, 56);
+AT(tally_query, tag_count, 64);
+AT(tally_query, subject, 72);
+AT(tally_query, from_position, 88);
+AT(tally_query, to_position, 96);
+AT(tally_query, from_version, 104);
+AT(tally_query, to_version, 112);
+AT(tally_query, from_time_us, 120);
+AT(tally_query, to_time_us, 128);
+AT(tally_query, work_limit, 136);
+AT(tally_query, flags, 144);
+AT(tally_query, reserved, 148);
+
+SIZE(tally_reader_place, 32);
+AT(tally_reader_place, next_position, 0);
+AT(tally_reader_place, end_position, 8);
+AT(tally_reader_place, examined, 16);
+AT(tally_reader_place, returned, 24);
+
+SIZE(tally_stream_head, 16);
+AT(tally_stream_head, next_version, 0);
+AT(tally_stream_head, last_position, 8);
+
+SIZE(tally_listed, 40);
+AT(tally_listed, name, 0);
+AT(tally_listed, count, 16);
+AT(tally_listed, first_position, 24);
+AT(tally_listed, last_position, 32);
+
+SIZE(tally_upkeep_options, 32);
+AT(tally_upkeep_options, size, 0);
+AT(tally_upkeep_options, progress, 8);
+AT(tally_upkeep_options, user_data, 16);
+AT(tally_upkeep_options, platform, 24);
+
+SIZE(tally_backup_report, 24);
+AT(tally_backup_report, events, 0);
+AT(tally_backup_report, segments, 8);
+AT(tally_backup_report, bytes, 16);
+
+SIZE(tally_finding, 40);
+AT(tally_finding, status, 0);
+AT(tally_finding, severity, 4);
+AT(tally_finding, position, 8);
+AT(tally_finding, offset, 16);
+AT(tally_finding, file, 24);
+AT(tally_finding, reason, 32);
+
+SIZE(tally_fsck_report, 64);
+AT(tally_fsck_report, segments, 0);
+AT(tally_fsck_report, commits, 8);
+AT(tally_fsck_report, events, 16);
+AT(tally_fsck_report, bytes, 24);
+AT(tally_fsck_report, notes, 32);
+AT(tally_fsck_report, indexes, 40);
+AT(tally_fsck_report, bad_events, 48);
+AT(tally_fsck_report, structure, 56);
+
+SIZE(tally_salvage_report, 32);
+AT(tally_salvage_report, copied, 0);
+AT(tally_salvage_report, lost, 8);
+AT(tally_salvage_report, gaps, 16);
+AT(tally_salvage_report, same_lineage, 24);
+AT(tally_salvage_report, reserved, 28);
+
 #undef SIZE
 #undef AT
 

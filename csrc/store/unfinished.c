@@ -1,0 +1,288 @@
+/* Functions that nobody has written yet: each owner deletes his own. The file goes when it is empty. */
+#include <tallystick/tallystick.h>
+
+#include "base/error.h"
+
+tally_status tally_store_open(const char *path, size_t path_length, const tally_store_options *options, tally_store **store, tally_error *error)
+{
+    (void)path;
+    (void)path_length;
+    (void)options;
+    (void)store;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_close(tally_store **store)
+{
+    (void)store;
+    return TALLY_E_UNSUPPORTED;
+}
+
+tally_status tally_store_tick(tally_store *store, int32_t *more, tally_error *error)
+{
+    (void)store;
+    (void)more;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_watermarks(tally_store *store, tally_watermarks *watermarks, tally_error *error)
+{
+    (void)store;
+    (void)watermarks;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_sync(tally_store *store, tally_error *error)
+{
+    (void)store;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_wait(tally_store *store, uint32_t level, uint64_t position, uint32_t timeout_ms, tally_error *error)
+{
+    (void)store;
+    (void)level;
+    (void)position;
+    (void)timeout_ms;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_on(tally_store *store, tally_text type, tally_handler handler, void *user_data, const tally_handler_options *options, tally_handler_id *id, tally_error *error)
+{
+    (void)store;
+    (void)type;
+    (void)handler;
+    (void)user_data;
+    (void)options;
+    (void)id;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_registry(tally_store *store, tally_registry **registry, tally_error *error)
+{
+    (void)store;
+    (void)registry;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_info_get(tally_store *store, tally_store_info *info, tally_error *error)
+{
+    (void)store;
+    (void)info;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_statistics_get(tally_store *store, tally_store_statistics *statistics, tally_error *error)
+{
+    (void)store;
+    (void)statistics;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_append(tally_store *store, const tally_draft *draft, const tally_append_options *options, tally_receipt *receipt, tally_error *error)
+{
+    (void)store;
+    (void)draft;
+    (void)options;
+    (void)receipt;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_append_many(tally_store *store, const tally_draft *drafts, size_t count, const tally_append_options *options, tally_receipt *receipts, tally_error *error)
+{
+    (void)store;
+    (void)drafts;
+    (void)count;
+    (void)options;
+    (void)receipts;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_gate_add(tally_store *store, tally_gate gate, void *user_data, const tally_gate_options *options, uint64_t *number, tally_error *error)
+{
+    (void)store;
+    (void)gate;
+    (void)user_data;
+    (void)options;
+    (void)number;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_gate_remove(tally_store *store, uint64_t number, tally_error *error)
+{
+    (void)store;
+    (void)number;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_completions_open(const tally_completions_options *options, tally_completions **completions, tally_error *error)
+{
+    (void)options;
+    (void)completions;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_completions_take(tally_completions *completions, tally_completion *items, size_t capacity, size_t *count, tally_error *error)
+{
+    (void)completions;
+    (void)items;
+    (void)capacity;
+    (void)count;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_completions_close(tally_completions **completions)
+{
+    (void)completions;
+    return TALLY_E_UNSUPPORTED;
+}
+
+tally_status tally_store_append_async(tally_store *store, const tally_draft *drafts, size_t count, const tally_append_options *options, tally_completions *completions, uint64_t token, tally_receipt *receipts, tally_error *error)
+{
+    (void)store;
+    (void)drafts;
+    (void)count;
+    (void)options;
+    (void)completions;
+    (void)token;
+    (void)receipts;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_wait_async(tally_store *store, uint32_t level, uint64_t position, tally_completions *completions, uint64_t token, tally_error *error)
+{
+    (void)store;
+    (void)level;
+    (void)position;
+    (void)completions;
+    (void)token;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_reader_open(tally_store *store, const tally_query *query, tally_reader **reader, tally_error *error)
+{
+    (void)store;
+    (void)query;
+    (void)reader;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_reader_next(tally_reader *reader, tally_event *events, size_t capacity, size_t *count, tally_error *error)
+{
+    (void)reader;
+    (void)events;
+    (void)capacity;
+    (void)count;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_reader_place_get(tally_reader *reader, tally_reader_place *place, tally_error *error)
+{
+    (void)reader;
+    (void)place;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_reader_refresh(tally_reader *reader, tally_error *error)
+{
+    (void)reader;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_reader_close(tally_reader **reader)
+{
+    (void)reader;
+    return TALLY_E_UNSUPPORTED;
+}
+
+tally_status tally_store_get(tally_store *store, uint64_t position, void *buffer, size_t capacity, size_t *needed, tally_event *event, tally_error *error)
+{
+    (void)store;
+    (void)position;
+    (void)buffer;
+    (void)capacity;
+    (void)needed;
+    (void)event;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_find_id(tally_store *store, const tally_uuid *id, uint64_t *position, tally_error *error)
+{
+    (void)store;
+    (void)id;
+    (void)position;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_find_version(tally_store *store, tally_text stream, uint64_t version, uint64_t *position, tally_error *error)
+{
+    (void)store;
+    (void)stream;
+    (void)version;
+    (void)position;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_stream_head(tally_store *store, tally_text stream, tally_stream_head *head, tally_error *error)
+{
+    (void)store;
+    (void)stream;
+    (void)head;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_list(tally_store *store, uint32_t what, tally_text prefix, tally_text after, tally_listed *items, size_t capacity, char *text, size_t text_capacity, size_t *count, tally_error *error)
+{
+    (void)store;
+    (void)what;
+    (void)prefix;
+    (void)after;
+    (void)items;
+    (void)capacity;
+    (void)text;
+    (void)text_capacity;
+    (void)count;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_ancestors(tally_store *store, uint64_t position, uint64_t *positions, size_t capacity, size_t *count, uint32_t *ended, tally_error *error)
+{
+    (void)store;
+    (void)position;
+    (void)positions;
+    (void)capacity;
+    (void)count;
+    (void)ended;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_store_backup(tally_store *store, const char *path, size_t path_length, const tally_upkeep_options *options, tally_backup_report *report, tally_error *error)
+{
+    (void)store;
+    (void)path;
+    (void)path_length;
+    (void)options;
+    (void)report;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_fsck(const char *path, size_t path_length, const tally_upkeep_options *options, int32_t (*finding)(void *user_data, const tally_finding *finding), tally_fsck_report *report, tally_error *error)
+{
+    (void)path;
+    (void)path_length;
+    (void)options;
+    (void)finding;
+    (void)report;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
+
+tally_status tally_salvage(const char *from, size_t from_length, const char *to, size_t to_length, const tally_upkeep_options *options, tally_salvage_report *report, tally_error *error)
+{
+    (void)from;
+    (void)from_length;
+    (void)to;
+    (void)to_length;
+    (void)options;
+    (void)report;
+    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
+}
