@@ -9,8 +9,8 @@
 /* ---------------------------------------------------------------------------------------- failures */
 
 /* A failure of the platform: what was tried, on which file, where in it. */
-static tally_status failed(tally_error *error, tally_status status, int32_t os_error, const char *path,
-                           uint64_t offset, const char *what)
+static tally_status failed(tally_error *error, tally_status status, int32_t os_error, const char *path, uint64_t offset,
+                           const char *what)
 {
     (void)tally_fail_os(error, status, os_error, path, "%s failed: %s", what, tally_status_message(status));
     if (error != NULL) error->position = offset;
@@ -138,8 +138,8 @@ tally_status tally_file_read(const tally_folder *folder, const char *name, tally
         size_t left = length - *done;
         size_t read = 0;
         int32_t os_error = 0;
-        tally_status status = platform->read_at(platform->context, file, (uint8_t *)to + *done, left, offset + *done,
-                                                &read, &os_error);
+        tally_status status =
+            platform->read_at(platform->context, file, (uint8_t *)to + *done, left, offset + *done, &read, &os_error);
         if (status == TALLY_OK && read > left) status = TALLY_E_IO; /* a caller's platform that lies */
         if (status != TALLY_OK) {
             uint64_t at = offset + *done;

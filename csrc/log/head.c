@@ -56,7 +56,8 @@ static bool decode_slot(const uint8_t *bytes, size_t slot, tally_head *head)
 {
     if (tally_load_u32(bytes + AT_CRC) != tally_crc32c(TALLY_CRC_START, bytes, AT_CRC)) return false;
     tally_bytes_reader reserved = tally_bytes_reader_over(bytes + AT_RESERVED, AT_CRC - AT_RESERVED);
-    if (tally_load_u32(bytes + AT_LAYOUT) != LAYOUT || !tally_bytes_read_zeros(&reserved, reserved.length)) return false;
+    if (tally_load_u32(bytes + AT_LAYOUT) != LAYOUT || !tally_bytes_read_zeros(&reserved, reserved.length))
+        return false;
     head->sequence = tally_load_u64(bytes + AT_SEQUENCE);
     head->writer_epoch = tally_load_u64(bytes + AT_EPOCH);
     memcpy(head->boot_id, bytes + AT_BOOT_ID, sizeof head->boot_id);

@@ -64,7 +64,8 @@ static tally_status check_places(const tally_trailer *trailer, uint64_t file_siz
     bool data_fit = trailer->data_end >= TALLY_SEGMENT_HEADER_BYTES && trailer->data_end % 8 == 0 &&
                     trailer->data_end <= DATA_END_MAX && trailer->data_end <= end;
     if (!data_fit) {
-        return tally_fail_at(error, TALLY_E_DAMAGED, AT_DATA_END, "the trailer's end of the data lies outside the file");
+        return tally_fail_at(error, TALLY_E_DAMAGED, AT_DATA_END,
+                             "the trailer's end of the data lies outside the file");
     }
     if (trailer->table_count > TALLY_SECTIONS_MAX) {
         return tally_fail_at(error, TALLY_E_DAMAGED, AT_TABLE_COUNT, "the trailer counts %u sections; %d are accepted",
@@ -85,7 +86,8 @@ static tally_status check_counts(const tally_trailer *trailer, tally_error *erro
     uint64_t room = (trailer->data_end - TALLY_SEGMENT_HEADER_BYTES) / TALLY_MARK_BYTES;
     uint64_t events = trailer->last_position - trailer->first_position + 1; /* 0 when last is first - 1 */
     if (events > room || trailer->first_position > UINT64_MAX - events) {
-        return tally_fail_at(error, TALLY_E_DAMAGED, AT_LAST_POSITION, "the trailer's positions do not fit the segment");
+        return tally_fail_at(error, TALLY_E_DAMAGED, AT_LAST_POSITION,
+                             "the trailer's positions do not fit the segment");
     }
     if (trailer->commits > room || (events != 0 && trailer->commits == 0)) {
         return tally_fail_at(error, TALLY_E_DAMAGED, AT_COMMITS, "the trailer's commits do not fit the segment");
