@@ -4,7 +4,6 @@
 
 #include "platform/default.h"
 #include "platform/memory.h"
-#include "wrap/images.h"
 #include "wrap/wrap.h"
 
 static tally_platform *world;
@@ -759,7 +758,7 @@ FILE_TEST(a_copy_has_removed_files_that_may_come_back_but_none_that_were_only_op
     CHECK(copy == NULL);
 }
 
-/* ------------------------------------------------------------------------------- k-th failure, images */
+/* --------------------------------------------------------------------------------------- k-th failure */
 
 static int32_t try_to_remove(void *user_data, const char *name)
 {
@@ -878,63 +877,6 @@ TEST(a_world_that_runs_out_of_memory_says_so_and_leaks_nothing)
     wrap_close(&wrapped);
 }
 
-typedef struct tally_of_images {
-    uint64_t count;
-    uint32_t seen; /* bit: the number of files a, b, c that were there */
-} tally_of_images;
-
-static void look_at_image(void *user_data, const tally_platform *image, const wrap_image *about)
-{
-    tally_of_images *tally = user_data;
-    uint32_t there = 0;
-    (void)about;
-    if (content_in(image, "/a") != NULL) there |= 1;
-    if (content_in(image, "/b") != NULL) there |= 2;
-    if (content_in(image, "/c") != NULL) there |= 4;
-    tally->seen |= 1u << there;
-    tally->count++;
-}
-
-FILE_TEST(the_images_hold_every_subset_of_few_changes)
-{
-    tally_of_images tally = {0, 0};
-    close_it(make("a"));
-    close_it(make("b"));
-    close_it(make("c"));
-    uint64_t visited = wrap_each_image(p, 1, 10, look_at_image, &tally);
-    CHECK_EQ(visited, tally.count);
-    /* nothing, everything, first 1 and 2, 3 all but, 3 only, 6 proper subsets, 10 torn */
-    CHECK_EQ(visited, 1 + 1 + 2 + 3 + 3 + 6 + 10);
-    CHECK_EQ(tally.seen, 0xFF);
-}
-
-FILE_TEST(a_synced_world_has_one_image)
-{
-    tally_of_images tally = {0, 0};
-    close_it(make("a"));
-    CHECK_STATUS(p->sync_directory(p->context, "/", &os_error), TALLY_OK);
-    CHECK_EQ(wrap_each_image(p, 1, 10, look_at_image, &tally), 1);
-    CHECK_EQ(tally.seen, 1u << 1);
-}
-
-static void count_names(void *user_data, const tally_platform *image, const wrap_image *about)
-{
-    char names[64] = "";
-    (void)about;
-    CHECK_STATUS(image->list_directory(image->context, "/", note_name, names, &os_error), TALLY_OK);
-    (*(uint32_t *)user_data)++;
-}
-
-FILE_TEST(a_removal_may_survive_without_the_creation_it_followed)
-{
-    uint32_t count = 0;
-    close_it(make("f"));
-    CHECK_STATUS(p->remove_file(p->context, "/f", &os_error), TALLY_OK);
-    uint64_t visited = wrap_each_image(p, 1, 0, count_names, &count);
-    CHECK_EQ(visited, 2 + 1 + 2 + 2 + 2);
-    CHECK_EQ(count, 9);
-}
-
 static bool only_operation(void *user_data, const tally_memory_piece *piece)
 {
     return piece->operation == *(const uint64_t *)user_data;
@@ -944,7 +886,6 @@ static bool only_operation(void *user_data, const tally_memory_piece *piece)
 FILE_TEST(a_rename_that_survives_alone_takes_no_other_files_name)
 {
     uint64_t last = 0;
-    uint32_t count = 0;
     piece_list list = {.count = 0};
     tally_file file = make("a");
     put(file, "1", 0);
@@ -961,7 +902,4 @@ FILE_TEST(a_rename_that_survives_alone_takes_no_other_files_name)
     last = list.pieces[2].operation;
     check_after_cut(only_operation, &last, "/a", "1");
     check_after_cut(only_operation, &last, "/c", "2");
-    uint64_t visited = wrap_each_image(p, 1, 0, count_names, &count);
-    CHECK_EQ(visited, count);
-    CHECK(count > 8);
 }

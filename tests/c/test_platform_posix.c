@@ -308,7 +308,7 @@ TEST(file_systems_that_other_machines_write_are_remote_and_local_ones_are_not)
 {
     static const uint32_t remote[] = {0x6969,     0x517B,     0xFF534D42, 0xFE534D42, 0x5346414F,
                                       0x00C36400, 0x0BD00BD0, 0x01161970, 0x7461636F, 0x01021997};
-    static const uint32_t local[] = {0,          0xEF53 /* ext4 */,     0x58465342 /* XFS */,  0x9123683E /* btrfs */,
+    static const uint32_t local[] = {0,          0xEF53 /* ext4 */,        0x58465342 /* XFS */, 0x9123683E /* btrfs */,
                                      0x01021994, 0x794C7630 /* overlay */, 0x2FC12FC1 /* ZFS */, 0x65735546 /* FUSE */};
     for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++) CHECK(tally_posix_type_is_remote(remote[i]));
     for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) CHECK(!tally_posix_type_is_remote(local[i]));

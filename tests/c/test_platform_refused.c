@@ -74,9 +74,8 @@ static int all_goes_well(void)
 
 TEST(every_interrupted_call_is_made_again)
 {
-    const long calls[] = {SYS_openat,    SYS_flock,     SYS_pread64, SYS_pwrite64, SYS_pwritev,  SYS_fallocate,
-                          SYS_ftruncate, SYS_fdatasync, SYS_fsync,   SYS_read,     SYS_getrandom,
-                          SYS_statfs};
+    const long calls[] = {SYS_openat,    SYS_flock,     SYS_pread64, SYS_pwrite64, SYS_pwritev,   SYS_fallocate,
+                          SYS_ftruncate, SYS_fdatasync, SYS_fsync,   SYS_read,     SYS_getrandom, SYS_statfs};
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         for (uint32_t times = 1; times <= 3; times += 2) {
             begin();

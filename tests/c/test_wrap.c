@@ -2,7 +2,6 @@
 #include "test.h"
 
 #include "platform/memory.h"
-#include "wrap/images.h"
 #include "wrap/wrap.h"
 
 static tally_platform *world;

@@ -99,9 +99,10 @@ typedef enum wrap_call {
 /* All that may fail. condition_wait is left out: a wait that fails is a lock lost, no test of anybody. */
 #define WRAP_FALLIBLE                                                                                                  \
     (WRAP_DISK | WRAP_MEMORY | WRAP_BIT(WRAP_CLOSE_FILE) | WRAP_BIT(WRAP_UNLOCK_FILE) | WRAP_BIT(WRAP_WALL_CLOCK_US) | \
-     WRAP_BIT(WRAP_BOOT_ID) | WRAP_BIT(WRAP_HOST_NAME) | WRAP_BIT(WRAP_RANDOM_BYTES) | WRAP_BIT(WRAP_PROTECT) | WRAP_BIT(WRAP_START_THREAD) |     \
-     WRAP_BIT(WRAP_MUTEX_INIT) | WRAP_BIT(WRAP_CONDITION_INIT) | WRAP_BIT(WRAP_PROCESS_BARRIER_PREPARE) |              \
-     WRAP_BIT(WRAP_PROCESS_BARRIER) | WRAP_BIT(WRAP_THREAD_EXIT_HOOK) | WRAP_BIT(WRAP_FORK_HOOKS))
+     WRAP_BIT(WRAP_BOOT_ID) | WRAP_BIT(WRAP_HOST_NAME) | WRAP_BIT(WRAP_RANDOM_BYTES) | WRAP_BIT(WRAP_PROTECT) |        \
+     WRAP_BIT(WRAP_START_THREAD) | WRAP_BIT(WRAP_MUTEX_INIT) | WRAP_BIT(WRAP_CONDITION_INIT) |                         \
+     WRAP_BIT(WRAP_PROCESS_BARRIER_PREPARE) | WRAP_BIT(WRAP_PROCESS_BARRIER) | WRAP_BIT(WRAP_THREAD_EXIT_HOOK) |       \
+     WRAP_BIT(WRAP_FORK_HOOKS))
 
 /* What happens at the chosen call. */
 #define WRAP_NONE 0u
