@@ -36,6 +36,19 @@ def test_the_example_in_the_document_is_the_first_core_of_the_golden_segment() -
     assert events[0].event_hash.hex() in text
 
 
+def test_the_worked_example_is_the_second_commit_of_the_golden_segment() -> None:
+    text = (ROOT / "docs" / "FORMAT.md").read_text()
+    lines = re.findall(r"^ *(\d+)  ((?:[0-9a-f]{2} ){1,16}) +\S", text, re.MULTILINE)
+    _, _, marks = format1.read_segment(GOLDEN)
+    at = marks[1].first_offset
+    assert int(lines[0][0]) == at
+    raw = b""
+    for offset, digits in lines:
+        assert int(offset) == at + len(raw)
+        raw += bytes.fromhex(digits)
+    assert raw == GOLDEN[at : at + 728]
+
+
 def test_no_changed_byte_goes_unseen_by_the_reader() -> None:
     end = len(GOLDEN) - 512
     for at in [*range(0, 4096, 37), *range(4096, end)]:
