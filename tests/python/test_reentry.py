@@ -63,27 +63,31 @@ def test_looking_for_a_function_runs_no_destructor_of_another_registry() -> None
         one.unregister(wanted)
 
 
-def interrupt_often(seconds: float, work) -> None:
-    """`work` on this thread, while a signal handler comes in between every 0.2 ms."""
+def interrupt_often(seconds: float, work, come_between) -> None:
+    """`work` on this thread, while `come_between` does so 0.2 ms after it has last ended: on a fixed beat it would
+    interrupt nothing but itself on a machine that is busy, and never end."""
     stop = threading.Event()
+
+    def handle(number: int, frame: object) -> None:
+        come_between()
+        signal.setitimer(signal.ITIMER_REAL, 0 if stop.is_set() else 0.0002)
+
+    before = signal.signal(signal.SIGALRM, handle)
     threading.Timer(seconds, stop.set).start()
+    signal.setitimer(signal.ITIMER_REAL, 0.0002)
     try:
         while not stop.is_set():
             work()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_signal_handler_may_notify_while_a_failure_is_logged_and_events_are_pushed(caplog) -> None:
     registry = Registry()
     registry.register(lambda event: 1 / 0)
     events = registry.events(maxsize=10)
-    before = signal.signal(signal.SIGALRM, lambda number, frame: registry.notify("signal"))
-    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
-    try:
-        interrupt_often(1.0, lambda: registry.notify("loop"))
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    interrupt_often(1.0, lambda: registry.notify("loop"), lambda: registry.notify("signal"))
     assert len(events) == 10
     events.close()
 
@@ -91,9 +95,9 @@ def test_a_signal_handler_may_notify_while_a_failure_is_logged_and_events_are_pu
 def test_a_signal_handler_may_bring_the_event_that_is_waited_for() -> None:
     registry = Registry()
     before = signal.signal(signal.SIGALRM, lambda number, frame: registry.notify("signal"))
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     try:
         for _ in range(100):
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
             assert registry.wait_for(timeout=10) == "signal"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
