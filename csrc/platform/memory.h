@@ -57,8 +57,10 @@ void tally_memory_unsynced(const tally_platform *platform, void (*visit)(void *u
 /* ------------------------------------------------------------------------------------- other accidents */
 
 /* What the kernel does when a sync fails: the unsynced bytes stay readable, but count as clean. No
- * later sync writes them, and a power cut loses them. Does nothing for a file that is not open. */
-void tally_memory_sync_failed(const tally_platform *platform, tally_file file);
+ * later sync writes them, and a power cut loses them. All but those that had reached the device before
+ * it failed: the oldest `reached_bytes` of what was written, whole sectors of them, and the sizes on the
+ * way; 0 is nothing at all. Does nothing for a file that is not open. */
+void tally_memory_sync_failed(const tally_platform *platform, tally_file file, uint64_t reached_bytes);
 
 /* The world after its process was killed now, as a new world in the same boot; the old one goes on as it
  * is. No file is open or locked in it, everything written is there, and what was not synced is still not.

@@ -168,6 +168,13 @@ static tally_status allocate_space(void *context, tally_file file, uint64_t size
 
 /* ------------------------------------------------------------------------------------------- sync */
 
+/* Puts the first `length` bytes of a change on the device. */
+static bool make_durable(memory_node *node, const memory_change *change, size_t length)
+{
+    return tally_memory_bytes_resize(&node->durable, change->size) &&
+           tally_memory_bytes_write(&node->durable, change->offset, change->data, length);
+}
+
 static tally_status sync_data(void *context, tally_file file, int32_t *os_error)
 {
     memory_world *world = tally_memory_world(context);
@@ -179,8 +186,7 @@ static tally_status sync_data(void *context, tally_file file, int32_t *os_error)
     while (found != NULL && found->node->first_change != NULL) {
         memory_node *node = found->node;
         memory_change *change = node->first_change;
-        if (!tally_memory_bytes_resize(&node->durable, change->size) ||
-            !tally_memory_bytes_write(&node->durable, change->offset, change->data, change->length)) {
+        if (!make_durable(node, change, change->length)) {
             status = TALLY_E_NO_MEMORY;
             break;
         }
@@ -192,14 +198,33 @@ static tally_status sync_data(void *context, tally_file file, int32_t *os_error)
     return status;
 }
 
-void tally_memory_sync_failed(const tally_platform *platform, tally_file file)
+/* Without memory less has reached the device, which may happen as well. */
+static void reach_device(memory_node *node, uint64_t reached_bytes)
+{
+    for (const memory_change *change = node->first_change; change != NULL; change = change->next) {
+        if (reached_bytes == 0) return;
+        size_t length = change->length;
+        if (length > reached_bytes) {
+            uint64_t border = (change->offset + reached_bytes) / TALLY_MEMORY_SECTOR * TALLY_MEMORY_SECTOR;
+            length = border > change->offset ? (size_t)(border - change->offset) : 0;
+            reached_bytes = length; /* the last change of which anything has */
+        }
+        if (!make_durable(node, change, length)) return;
+        reached_bytes -= length;
+    }
+}
+
+void tally_memory_sync_failed(const tally_platform *platform, tally_file file, uint64_t reached_bytes)
 {
     memory_world *world = tally_memory_world(platform->context);
     tally_status status;
     tally_memory_lock(world);
     memory_open_file *found = tally_memory_file(world, file, 0, &status);
     if (found != NULL && found->node->first_change != NULL) world->syncs++;
-    if (found != NULL) tally_memory_changes_drop(found->node);
+    if (found != NULL) {
+        reach_device(found->node, reached_bytes);
+        tally_memory_changes_drop(found->node);
+    }
     tally_memory_unlock(world);
 }
 

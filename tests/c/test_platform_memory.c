@@ -381,7 +381,7 @@ FILE_TEST(a_failed_sync_leaves_bytes_that_only_seem_to_be_there)
     put(file, "old bytes", 0);
     sync_both(file);
     put(file, "new", 0);
-    tally_memory_sync_failed(p, file);
+    tally_memory_sync_failed(p, file, 0);
     check_content(file, "new bytes", 9);
     CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK); /* says yes, and lies */
     check_after_cut(NULL, NULL, "/f", "old bytes");
@@ -390,7 +390,7 @@ FILE_TEST(a_failed_sync_leaves_bytes_that_only_seem_to_be_there)
     sync_both(file);
     check_after_cut(NULL, NULL, "/f", "nld bytes");
     close_it(file);
-    tally_memory_sync_failed(p, file); /* closed: does nothing */
+    tally_memory_sync_failed(p, file, 0); /* closed: does nothing */
 }
 
 static bool only_sizes(void *user_data, const tally_memory_piece *piece)
@@ -659,7 +659,7 @@ FILE_TEST(bytes_that_a_failed_sync_lost_are_durable_when_they_are_written_again)
     tally_file file = make("f");
     sync_both(file);
     put(file, "lost", 0);
-    tally_memory_sync_failed(p, file);
+    tally_memory_sync_failed(p, file, 0);
     check_content(file, "lost", 4);
     CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK); /* writes nothing */
     check_after_cut(everything, NULL, "/f", "");
@@ -667,6 +667,42 @@ FILE_TEST(bytes_that_a_failed_sync_lost_are_durable_when_they_are_written_again)
     CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK);
     check_after_cut(NULL, NULL, "/f", "lost");
     close_it(file);
+}
+
+FILE_TEST(a_failed_sync_may_have_written_the_oldest_bytes)
+{
+    static const struct {
+        uint64_t reached;
+        const char *first;
+        const char *second;
+    } rows[] = {{0, NULL, NULL},  {3, "", NULL},   {512, "a", NULL},
+                {600, "a", NULL}, {601, "a", "b"}, {UINT64_MAX, "a", "b"}};
+    static char text[600];
+    memset(text, 'a', sizeof text);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t done;
+        char byte[2] = "";
+        tally_platform *own = NULL;
+        tally_platform *after = NULL;
+        tally_file file;
+        REQUIRE_STATUS(tally_platform_memory_open(1, &own, NULL), TALLY_OK);
+        void *c = own->context;
+        CHECK_STATUS(own->open_file(c, "/f", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, 0600, &file, &os_error), TALLY_OK);
+        CHECK_STATUS(own->sync_directory(c, "/", &os_error), TALLY_OK);
+        CHECK_STATUS(own->write_at(c, file, text, 600, 0, &done, &os_error), TALLY_OK);
+        CHECK_STATUS(own->write_at(c, file, "b", 1, 1000, &done, &os_error), TALLY_OK);
+        tally_memory_sync_failed(own, file, rows[i].reached);
+        CHECK_STATUS(own->sync_data(c, file, &os_error), TALLY_OK);
+        REQUIRE_STATUS(tally_memory_power_cut(own, everything, NULL, &after, NULL), TALLY_OK);
+        CHECK_STATUS(after->open_file(after->context, "/f", TALLY_OPEN_READ, 0, &file, &os_error), TALLY_OK);
+        CHECK_STATUS(after->read_at(after->context, file, byte, 1, 511, &done, &os_error), TALLY_OK);
+        CHECK_EQ(done, rows[i].first == NULL ? 0 : 1);
+        CHECK_TEXT(byte, rows[i].first == NULL ? "" : rows[i].first);
+        CHECK_STATUS(after->read_at(after->context, file, byte, 1, 1000, &done, &os_error), TALLY_OK);
+        CHECK_EQ(done, rows[i].second == NULL ? 0 : 1);
+        CHECK_STATUS(tally_platform_memory_close(&after), TALLY_OK);
+        CHECK_STATUS(tally_platform_memory_close(&own), TALLY_OK);
+    }
 }
 
 FILE_TEST(progress_is_a_change_or_a_sync_that_wrote)
@@ -687,7 +723,7 @@ FILE_TEST(progress_is_a_change_or_a_sync_that_wrote)
     tally_memory_progress(p, &changes[0], &syncs[0]);
     CHECK(changes[0] == changes[1] && syncs[0] == syncs[1] + 1);
     put(file, "y", 0);
-    tally_memory_sync_failed(p, file);
+    tally_memory_sync_failed(p, file, 0);
     tally_memory_progress(p, &changes[0], &syncs[0]);
     CHECK(changes[0] == changes[1] + 1 && syncs[0] == syncs[1] + 2);
     close_it(file);

@@ -409,6 +409,24 @@ TEST(a_sync_that_is_made_to_fail_loses_what_it_should_have_kept)
     end();
 }
 
+TEST(a_torn_sync_fails_although_its_bytes_are_there)
+{
+    size_t done;
+    begin();
+    tally_file file = make("/f");
+    CHECK_STATUS(p->sync_directory(p->context, "/", &os_error), TALLY_OK);
+    CHECK_STATUS(put(file, "abc", &done), TALLY_OK);
+    wrap_fault_set(p, &(wrap_fault){.calls = WRAP_SYNCS, .kind = WRAP_TEAR, .bytes = SIZE_MAX});
+    CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_E_IO);
+    check_after_cut("abc");
+    CHECK_STATUS(put(file, "xyz", &done), TALLY_OK);
+    wrap_fault_set(p, &(wrap_fault){.calls = WRAP_SYNCS, .kind = WRAP_SHORT});
+    CHECK_STATUS(p->sync_data(p->context, file, &os_error), TALLY_OK);
+    check_after_cut("xyz");
+    CHECK_STATUS(p->close_file(p->context, file, &os_error), TALLY_OK);
+    end();
+}
+
 TEST(a_power_cut_freezes_the_disk_and_nothing_else)
 {
     size_t done;

@@ -18,7 +18,8 @@
  * be found afterwards with wrap_each_image (images.h) or tally_memory_power_cut.
  *
  * Failed syncs. When sync_data of a world in memory is made to fail, its unsynced bytes stay readable
- * and are lost at the next power cut, as they are on a real system. */
+ * and are lost at the next power cut, as they are on a real system; when it is torn, the oldest of them
+ * had reached the device before, with SIZE_MAX all of them. */
 #ifndef TALLY_TEST_WRAP_H
 #define TALLY_TEST_WRAP_H
 
@@ -108,7 +109,7 @@ typedef enum wrap_call {
 #define WRAP_NONE 0u
 #define WRAP_FAIL 1u  /* it does nothing and answers `status`; an allocation answers NULL */
 #define WRAP_SHORT 2u /* a read or write does at most `bytes` bytes (at least 1) and says so; no error */
-#define WRAP_TEAR 3u  /* a write does at most `bytes` bytes and then answers `status` */
+#define WRAP_TEAR 3u  /* a write, or a sync of data, does at most `bytes` bytes and then answers `status` */
 #define WRAP_POWER 4u /* the disk is gone from here on, whatever `for_ever` says; other calls go on */
 
 typedef struct wrap_fault {

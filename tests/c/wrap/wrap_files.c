@@ -109,11 +109,15 @@ static tally_status sync_data(void *context, tally_file file, int32_t *os_error)
 {
     wrap_state *state = context;
     tally_status fault_status;
-    if (wrap_meet(state, WRAP_SYNC_DATA, &fault_status, os_error) == WRAP_NONE) {
+    uint32_t fault = wrap_meet(state, WRAP_SYNC_DATA, &fault_status, os_error);
+    if (fault == WRAP_NONE || fault == WRAP_SHORT) { /* there is no half of a sync that went well */
+        *os_error = 0;
         return state->inner->sync_data(state->inner->context, file, os_error);
     }
     /* After a power cut the disk is frozen as it was. */
-    if (!atomic_load(&state->dark) && tally_memory_is_world(state->inner)) tally_memory_sync_failed(state->inner, file);
+    if (!atomic_load(&state->dark) && tally_memory_is_world(state->inner)) {
+        tally_memory_sync_failed(state->inner, file, fault == WRAP_TEAR ? state->fault.bytes : 0);
+    }
     return fault_status;
 }
 
