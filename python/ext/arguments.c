@@ -117,6 +117,24 @@ int argument_integer(module_state *state, const char *name, PyObject *value, int
     return 0;
 }
 
+int argument_seconds(module_state *state, PyObject *value, double *out)
+{
+    if (value == NULL || value == Py_None) return 0;
+    double seconds = PyFloat_AsDouble(value);
+    if (seconds == -1.0 && PyErr_Occurred()) {
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError)) return -1;
+        PyErr_Clear();
+        (void)error_raise_text(state, TALLY_E_RANGE, "timeout is more seconds than a float can say; None is for ever");
+        return -1;
+    }
+    if (!(seconds >= 0.0)) {
+        (void)error_raise_text(state, TALLY_E_RANGE, "timeout is 0 or more seconds, or None, not %R", value);
+        return -1;
+    }
+    *out = seconds;
+    return 0;
+}
+
 int argument_kind(module_state *state, PyObject *name, uint32_t *kind)
 {
     if (!PyUnicode_Check(name)) {

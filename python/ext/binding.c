@@ -107,11 +107,58 @@ PyObject *binding_subject(const py_binding *binding)
 
 /* ------------------------------------------------------------------------------------- registration */
 
-bool is_coroutine_function(PyObject *target)
+static int code_flags(PyObject *target)
 {
     if (PyMethod_Check(target)) target = PyMethod_GET_FUNCTION(target);
-    if (!PyFunction_Check(target)) return false;
-    return (((PyCodeObject *)PyFunction_GET_CODE(target))->co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
+    return PyFunction_Check(target) ? ((PyCodeObject *)PyFunction_GET_CODE(target))->co_flags : 0;
+}
+
+bool is_coroutine_function(PyObject *target) { return (code_flags(target) & CO_COROUTINE) != 0; }
+
+/* What `target` calls, under a method, partials, or in its class: a new reference, or NULL; an exception may be set. */
+static PyObject *function_under(module_state *state, PyObject *target)
+{
+    PyObject *under = Py_NewRef(target);
+    while (under != NULL && PyObject_TypeCheck(under, (PyTypeObject *)state->partial))
+        Py_SETREF(under, PyObject_GetAttrString(under, "func"));
+    if (under == NULL || PyFunction_Check(under) || PyMethod_Check(under)) return under;
+    bool plain = PyCFunction_Check(under) || PyType_Check(under);
+    Py_SETREF(under, plain ? NULL : PyObject_GetAttrString((PyObject *)Py_TYPE(under), "__call__"));
+    if (under == NULL && PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
+    return under;
+}
+
+/* The flags of the code that calling `target` runs, 0 when that cannot be seen; -1 with an exception. */
+static int deep_code_flags(module_state *state, PyObject *target)
+{
+    if (PyFunction_Check(target)) return code_flags(target);
+    PyObject *function = function_under(state, target);
+    if (function == NULL) return PyErr_Occurred() ? -1 : 0;
+    int flags = code_flags(function);
+    Py_DECREF(function);
+    return flags;
+}
+
+#define CO_ANY_COROUTINE (CO_COROUTINE | CO_ITERABLE_COROUTINE)
+
+PyObject *binding_asynchronous(PyObject *module, PyObject *target)
+{
+    int flags = deep_code_flags(PyModule_GetState(module), target);
+    if (flags < 0) return NULL;
+    if (flags & CO_ASYNC_GENERATOR) return PyUnicode_FromString("generator");
+    return flags & CO_ANY_COROUTINE ? PyUnicode_FromString("coroutine") : Py_NewRef(Py_None);
+}
+
+/* A handler that is only called would not run: 0 it is not of that kind, -1 with TypeError. */
+static int refuse_asynchronous(module_state *state, PyObject *target)
+{
+    int flags = deep_code_flags(state, target);
+    if (flags > 0 && flags & CO_ASYNC_GENERATOR)
+        PyErr_Format(PyExc_TypeError, "%R is an asynchronous generator: calling it would run nothing of it", target);
+    else if (flags > 0 && flags & CO_ANY_COROUTINE)
+        PyErr_Format(PyExc_TypeError, "%R is async: register it in an AsyncRegistry, or with on(..., loop=...)",
+                     target);
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 /* What on(…, loop=…) and AsyncRegistry register stands for the handler that they run themselves. */
@@ -179,9 +226,7 @@ static int bind(py_registry *self, PyObject *target, bool weak, py_registration 
         PyErr_Format(PyExc_TypeError, "a handler is callable with one argument, or native; %.100s is neither",
                      Py_TYPE(target)->tp_name);
         return -1;
-    } else if (is_coroutine_function(target)) {
-        PyErr_Format(PyExc_TypeError, "%R is async: register it in an AsyncRegistry, or with on(..., loop=...)",
-                     target);
+    } else if (refuse_asynchronous(self->state, target) < 0) {
         return -1;
     } else if (weak) {
         registration->handler = binding_call_weak;
@@ -197,7 +242,7 @@ static int bind(py_registry *self, PyObject *target, bool weak, py_registration 
     return registration->binding == NULL ? -1 : 0;
 }
 
-/* Fills registration->kinds from a tuple of names; a '*' among them means no filter at all. */
+/* Fills registration->kinds from a tuple of names; a '*' among them means no filter at all, but all are checked. */
 static int intern_kinds(module_state *state, PyObject *names, py_registration *registration)
 {
     Py_ssize_t count = PyTuple_GET_SIZE(names);
@@ -211,11 +256,13 @@ static int intern_kinds(module_state *state, PyObject *names, py_registration *r
         PyErr_NoMemory();
         return -1;
     }
+    bool all = false;
     for (Py_ssize_t index = 0; index < count; index++) {
         PyObject *name = PyTuple_GET_ITEM(names, index);
-        if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "*") == 0) return 0;
-        if (argument_kind(state, name, &registration->kinds[index]) < 0) return -1;
+        if (PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "*") == 0) all = true;
+        else if (argument_kind(state, name, &registration->kinds[index]) < 0) return -1;
     }
+    if (all) return 0;
     registration->options.kinds = registration->kinds;
     registration->options.kind_count = (size_t)count;
     registration->binding->kinds = Py_NewRef(names);

@@ -40,14 +40,9 @@ PyObject *registry_unregister(py_registry *self, PyObject *subject)
 /* Seconds as a deadline on the monotonic clock, in nanoseconds; UINT64_MAX for none. */
 static int parse_timeout(module_state *state, PyObject *value, uint64_t *deadline)
 {
+    double seconds = INFINITY;
     *deadline = UINT64_MAX;
-    if (value == NULL || value == Py_None) return 0;
-    double seconds = PyFloat_AsDouble(value);
-    if (seconds == -1.0 && PyErr_Occurred()) return -1;
-    if (!(seconds >= 0.0)) {
-        (void)error_raise_text(state, TALLY_E_RANGE, "timeout is 0 or more seconds, or None, not %R", value);
-        return -1;
-    }
+    if (argument_seconds(state, value, &seconds) < 0) return -1;
     const tally_platform *platform = tally_platform_default();
     if (seconds < 1e9) *deadline = platform->monotonic_ns(platform->context) + (uint64_t)(seconds * 1e9);
     return 0;

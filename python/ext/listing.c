@@ -61,6 +61,14 @@ int registry_find(py_registry *self, PyObject *subject, tally_handler_id *id)
     return is_native <= 0 ? -1 : find_subject(self, subject, id);
 }
 
+PyObject *registry_find_method(py_registry *self, PyObject *subject)
+{
+    tally_handler_id id;
+    int found = registry_find(self, subject, &id);
+    if (found <= 0) return found < 0 ? NULL : Py_NewRef(Py_None);
+    return handler_id_new(self->state, id);
+}
+
 int registry_contains(PyObject *object, PyObject *subject)
 {
     py_registry *self = (py_registry *)object;
@@ -163,6 +171,16 @@ static tally_handler_info *core_rows(py_registry *self, size_t *count)
     PyMem_Free(rows);
     (void)registry_error(self, status, &error);
     return NULL;
+}
+
+uint64_t *registry_order(py_registry *self, size_t *count)
+{
+    tally_handler_info *rows = core_rows(self, count);
+    uint64_t *order = rows == NULL ? NULL : PyMem_New(uint64_t, *count + 1);
+    if (rows != NULL && order == NULL) PyErr_NoMemory();
+    for (size_t index = 0; order != NULL && index < *count; index++) order[index] = rows[index].id.handler;
+    PyMem_Free(rows);
+    return order;
 }
 
 PyObject *registry_handlers(py_registry *self, PyObject *unused)

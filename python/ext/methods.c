@@ -32,15 +32,6 @@ static PyObject *registry_reclaim(py_registry *self, PyObject *unused)
     return PyLong_FromUnsignedLongLong(pending);
 }
 
-static PyObject *registry_mute(py_registry *self, PyObject *on)
-{
-    tally_error error;
-    tally_status status =
-        on == Py_True ? tally_registry_mute(self->handle, &error) : tally_registry_unmute(self->handle, &error);
-    if (status != TALLY_OK) return registry_error(self, status, &error);
-    Py_RETURN_NONE;
-}
-
 static PyObject *registry_on_panic(py_registry *self, PyObject *callback)
 {
     if (callback != Py_None && !PyCallable_Check(callback)) {
@@ -150,14 +141,16 @@ static PyMethodDef registry_methods[] = {
     METHOD("stats", registry_statistics, METH_NOARGS),
     METHOD("on_panic", registry_on_panic, METH_O),
     METHOD("child", registry_child, VECTOR),
+    METHOD("muted", registry_muted, METH_NOARGS),
+    METHOD("paused", registry_paused, VECTOR),
     METHOD("reclaim", registry_reclaim, METH_NOARGS),
     METHOD("close", registry_close, METH_NOARGS),
     METHOD("c_handle", registry_c_handle, METH_NOARGS),
     METHOD("__enter__", registry_enter, METH_NOARGS),
     METHOD("__exit__", registry_exit, METH_VARARGS),
     METHOD("_edit", registry_edit, METH_O),
-    METHOD("_mute", registry_mute, METH_O),
-    METHOD("_pause", registry_pause, METH_O),
+    METHOD("_find", registry_find_method, METH_O),
+    METHOD("_muted_for", registry_muted_for, METH_O),
     METHOD("_report", registry_report, METH_FASTCALL),
     {NULL, NULL, 0, NULL},
 };

@@ -28,12 +28,22 @@ static PyObject *module_helpers(PyObject *module, PyObject *unused)
     return Py_NewRef(state->helpers);
 }
 
+/* _seconds(timeout): the float that a timeout means, None for none; RangeError. */
+static PyObject *module_seconds(PyObject *module, PyObject *timeout)
+{
+    double seconds = 0.0;
+    if (argument_seconds(PyModule_GetState(module), timeout, &seconds) < 0) return NULL;
+    return timeout == Py_None ? Py_NewRef(Py_None) : PyFloat_FromDouble(seconds);
+}
+
 static PyMethodDef module_methods[] = {
     {"depth", module_depth, METH_NOARGS, NULL},
     {"reclaim", module_reclaim, METH_NOARGS, NULL},
     {"status_table", status_table, METH_NOARGS, NULL},
     {"constant", constant_value, METH_O, NULL},
     {"_helpers", module_helpers, METH_NOARGS, NULL},
+    {"_seconds", module_seconds, METH_O, NULL},
+    {"_asynchronous", binding_asynchronous, METH_O, NULL},
     {"_ended", gil_end, METH_NOARGS, NULL},
     {"_notification", (PyCFunction)(void (*)(void))notification_new, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
@@ -43,7 +53,8 @@ static int add_types(PyObject *module, module_state *state)
 {
     static PyType_Spec *const specs[] = {
         [TYPE_REGISTRY] = &registry_spec, [TYPE_COUNTER] = &counter_spec, [TYPE_RING] = &ring_spec,
-        [TYPE_MASK] = &mask_spec,         [TYPE_STAGE] = &stage_spec,     [TYPE_NOTIFICATION] = &notification_spec};
+        [TYPE_MASK] = &mask_spec,         [TYPE_STAGE] = &stage_spec,     [TYPE_NOTIFICATION] = &notification_spec,
+        [TYPE_SCOPE] = &scope_spec};
     for (int type = 0; type < (int)(sizeof specs / sizeof *specs); type++) {
         if (specs[type] == NULL) continue;
         state->types[type] = (PyTypeObject *)PyType_FromModuleAndSpec(module, specs[type], NULL);
@@ -94,6 +105,10 @@ static int module_exec(PyObject *module)
     if (state->helpers == NULL || state->kinds == NULL || state->kind_names == NULL || add_names(state) < 0 ||
         add_types(module, state) < 0)
         return -1;
+    PyObject *functools = PyImport_ImportModule("functools");
+    state->partial = functools == NULL ? NULL : PyObject_GetAttrString(functools, "partial");
+    Py_XDECREF(functools);
+    if (state->partial == NULL) return -1;
     PyObject *capsule = PyCapsule_New((void *)(uintptr_t)tally_api_table(), "tallystick._core.C_API", NULL);
     int failed = capsule == NULL || PyModule_AddObjectRef(module, "C_API", capsule) < 0;
     Py_XDECREF(capsule);
@@ -108,6 +123,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->helpers);
     Py_VISIT(state->kinds);
     Py_VISIT(state->kind_names);
+    Py_VISIT(state->partial);
     return 0;
 }
 
@@ -119,6 +135,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->helpers);
     Py_CLEAR(state->kinds);
     Py_CLEAR(state->kind_names);
+    Py_CLEAR(state->partial);
     for (int name = 0; name < NAME_COUNT; name++) Py_CLEAR(state->names[name]);
     return 0;
 }

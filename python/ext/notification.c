@@ -166,13 +166,17 @@ PyObject *notification_new(PyObject *module, PyObject *const *args, Py_ssize_t n
     py_registry *registry = (py_registry *)args[1];
     uint32_t kind = TALLY_KIND_NONE;
     int64_t limit = PY_SSIZE_T_MAX;
+    double seconds = 0.0;
     Py_ssize_t skipped = 0;
     if ((args[3] != Py_None && notify_kind(state, args[3], &kind) < 0) ||
-        argument_integer(state, "limit", args[4], 1, PY_SSIZE_T_MAX, &limit) < 0)
+        argument_integer(state, "limit", args[4], 1, PY_SSIZE_T_MAX, &limit) < 0 ||
+        argument_seconds(state, args[5], &seconds) < 0)
         return NULL;
-    PyObject *entries = notify_select(registry, args[2], kind, &skipped);
+    PyObject *timeout = args[5] == Py_None ? Py_NewRef(Py_None) : PyFloat_FromDouble(seconds);
+    PyObject *entries = timeout == NULL ? NULL : notify_select(registry, args[2], kind, &skipped);
     notification *self = entries == NULL ? NULL : PyObject_GC_New(notification, state->types[TYPE_NOTIFICATION]);
     if (self == NULL) {
+        Py_XDECREF(timeout);
         Py_XDECREF(entries);
         return NULL;
     }
@@ -180,7 +184,7 @@ PyObject *notification_new(PyObject *module, PyObject *const *args, Py_ssize_t n
     self->owner = Py_NewRef(args[0]);
     self->registry = (py_registry *)Py_NewRef(args[1]);
     self->event = Py_NewRef(args[2]);
-    self->timeout = Py_NewRef(args[5]);
+    self->timeout = timeout;
     self->entries = entries;
     self->limit = (Py_ssize_t)limit;
     self->skipped = skipped;

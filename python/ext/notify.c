@@ -109,19 +109,121 @@ static void notify_observed(void *user_data, tally_handler_id id, int32_t code, 
 
 /* ------------------------------------------------------------------------------------ the general way */
 
-static PyObject *notify_paused(py_registry *self, PyObject *event, uint32_t kind)
+static tally_status notify_core(py_registry *self, const tally_notice *notice, const tally_observer *observer,
+                                tally_notified *done)
 {
-    if (PyList_GET_SIZE(self->queue) >= self->queue_limit)
-        return error_raise_text(self->state, TALLY_E_LIMIT, "the registry is paused and %zd events wait already",
-                                self->queue_limit);
-    uint64_t count = 0;
-    tally_status status = tally_registry_count(self->handle, &count, NULL);
-    if (status != TALLY_OK) return registry_error(self, status, NULL);
-    PyObject *row = Py_BuildValue("(ON)", event, kind_name(self->state, kind));
-    int failed = row == NULL || PyList_Append(self->queue, row) < 0;
-    Py_XDECREF(row);
-    return failed ? NULL : result_object(self, &(tally_notified){0, 0, (uint32_t)count, 0});
+    return observer != NULL ? tally_registry_notify_observed(self->handle, notice, observer, done, NULL)
+                            : tally_registry_notify(self->handle, notice, done, NULL);
 }
+
+/* ------------------------------------------------------------------------------------------- pauses */
+
+/* The first registry of the chain that holds events back; behind a closed one nobody hears of them. */
+static py_registry *first_paused(py_registry *self)
+{
+    while (self != NULL && self->handle != NULL && !(self->slow & SLOW_PAUSED)) self = self->parent;
+    return self != NULL && self->handle != NULL ? self : NULL;
+}
+
+static int check_room(py_registry *paused)
+{
+    if (PyList_GET_SIZE(paused->queue) < paused->queue_limit) return 0;
+    (void)error_raise_text(paused->state, TALLY_E_LIMIT, "the registry is paused and %zd events wait already",
+                           paused->queue_limit);
+    return -1;
+}
+
+static void interrupt(py_frame *frame)
+{
+    Py_XSETREF(frame->exception, error_fetch());
+    frame->mode |= FRAME_INTERRUPTED;
+}
+
+static void hold_back(py_registry *paused, py_frame *frame, uint32_t kind)
+{
+    PyObject *row = check_room(paused) < 0 ? NULL : Py_BuildValue("(ON)", frame->event, kind_name(paused->state, kind));
+    if (row == NULL || PyList_Append(paused->queue, row) < 0) interrupt(frame);
+    Py_XDECREF(row);
+}
+
+static void add_done(tally_notified *done, const tally_notified *more)
+{
+    done->fired += more->fired;
+    done->failed += more->failed;
+    done->skipped += more->skipped;
+    done->flags |= more->flags;
+}
+
+static void skip_all(const py_registry *self, tally_notified *done)
+{
+    uint64_t count = 0;
+    if (self->handle != NULL) (void)tally_registry_count(self->handle, &count, NULL);
+    done->skipped += (uint32_t)count;
+}
+
+/* The handlers of one registry of a chain when the notify began. */
+typedef struct py_level {
+    py_registry *registry;
+    uint64_t *order;
+    size_t count;
+} py_level;
+
+static bool is_over(const py_frame *frame, const tally_notified *done)
+{
+    return frame->mode & FRAME_INTERRUPTED || done->flags & TALLY_NOTIFIED_STOPPED;
+}
+
+static tally_status notify_level(const py_level *level, const tally_notice *notice, const tally_observer *observer,
+                                 tally_notified *done)
+{
+    tally_part part = {sizeof part, level->order, level->count, 0, level->count};
+    tally_notified one = {0, 0, (uint32_t)level->count, 0};
+    tally_status status = TALLY_OK;
+    if (level->registry->handle != NULL && !is_over(notice->context, done))
+        status = tally_registry_notify_part(level->registry->handle, notice, &part, observer, &one, NULL);
+    add_done(done, &one);
+    return status;
+}
+
+/* `paused` and what is above it: later, unless the pause has just ended or they are not reached. */
+static tally_status notify_paused(py_registry *paused, const tally_notice *notice, const tally_observer *observer,
+                                  tally_notified *done)
+{
+    py_frame *frame = notice->context;
+    tally_notified more = {0, 0, 0, 0};
+    tally_status status = TALLY_OK;
+    if (is_over(frame, done) || paused->handle == NULL || paused->slow & SLOW_PAUSED) skip_all(paused, &more);
+    else status = notify_core(paused, notice, observer, &more);
+    if (!is_over(frame, done) && paused->handle != NULL && paused->slow & SLOW_PAUSED)
+        hold_back(paused, frame, notice->kind);
+    add_done(done, &more);
+    return status;
+}
+
+/* The registries below `paused` run now, each by itself. */
+static tally_status notify_up_to(py_registry *paused, py_frame *frame, const tally_notice *notice,
+                                 const tally_observer *observer, tally_notified *done)
+{
+    py_level levels[TALLY_REGISTRY_ANCESTRY_MAX];
+    int count = 0;
+    for (py_registry *at = frame->registry; at != paused && !is_over(frame, done); at = at->parent) {
+        levels[count].registry = at;
+        levels[count].order = registry_order(at, &levels[count].count);
+        if (levels[count].order == NULL) interrupt(frame);
+        else count++;
+    }
+    tally_status status = TALLY_OK;
+    for (int index = 0; index <= count; index++) {
+        tally_status answer = index < count ? notify_level(&levels[index], notice, observer, done)
+                                            : notify_paused(paused, notice, observer, done);
+        if (answer != TALLY_OK) status = answer;
+        if (answer != TALLY_OK && answer != TALLY_E_HANDLER) break; /* too deep: nothing ran */
+    }
+    for (int index = 0; index < count; index++) PyMem_Free(levels[index].order);
+    return status;
+}
+
+/* --------------------------------------------------------------------------------- what is not plain */
 
 /* Whether any registry of the chain has what `flag` stands for. */
 static bool chain_has(const py_registry *self, uint32_t flag)
@@ -132,6 +234,8 @@ static bool chain_has(const py_registry *self, uint32_t flag)
 
 static PyObject *notify_in_frame(py_registry *self, py_frame *frame, uint32_t kind)
 {
+    py_registry *paused = first_paused(self);
+    if (UNLIKELY(paused != NULL) && check_room(paused) < 0) return NULL;
     Py_buffer view = {.obj = NULL};
     tally_notice notice = {.kind = kind, .context = frame};
     if (chain_has(self, SLOW_NATIVE) && PyObject_CheckBuffer(frame->event)) {
@@ -141,16 +245,15 @@ static PyObject *notify_in_frame(py_registry *self, py_frame *frame, uint32_t ki
     }
     tally_notified done = {0, 0, 0, 0};
     tally_observer observer = {.size = sizeof observer, .user_data = frame, .outcome = notify_observed};
-    tally_status status = frame->mode & (FRAME_COLLECT | FRAME_RAISE)
-                              ? tally_registry_notify_observed(self->handle, &notice, &observer, &done, NULL)
-                              : tally_registry_notify(self->handle, &notice, &done, NULL);
+    const tally_observer *watches = frame->mode & (FRAME_COLLECT | FRAME_RAISE) ? &observer : NULL;
+    tally_status status = LIKELY(paused == NULL) ? notify_core(self, &notice, watches, &done)
+                                                 : notify_up_to(paused, frame, &notice, watches, &done);
     if (view.obj != NULL) PyBuffer_Release(&view);
     return notify_end(self, frame, status, &done);
 }
 
 static PyObject *notify_general(py_registry *self, PyObject *event, uint32_t kind)
 {
-    if (self->slow & SLOW_PAUSED) return notify_paused(self, event, kind);
     py_frame frame = {.event = event, .registry = self};
     if (chain_has(self, SLOW_POLICY)) {
         frame.mode = FRAME_RAISE;
@@ -255,22 +358,4 @@ PyObject *notify_select(py_registry *self, PyObject *event, uint32_t kind, Py_ss
     Py_XDECREF(result);
     if (result == NULL) Py_CLEAR(frame.rows);
     return frame.rows;
-}
-
-/* _pause(limit) begins; _pause(None) ends and returns what waited. */
-PyObject *registry_pause(py_registry *self, PyObject *limit)
-{
-    PyObject *waited = self->queue;
-    if (limit == Py_None) {
-        self->queue = NULL;
-        self->slow &= ~SLOW_PAUSED;
-        return waited != NULL ? waited : PyList_New(0);
-    }
-    int64_t most = 0;
-    if (waited != NULL) return error_raise_text(self->state, TALLY_E_EXISTS, "the registry is paused already");
-    if (argument_integer(self->state, "limit", limit, 1, PY_SSIZE_T_MAX, &most) < 0) return NULL;
-    if ((self->queue = PyList_New(0)) == NULL) return NULL;
-    self->queue_limit = (Py_ssize_t)most;
-    self->slow |= SLOW_PAUSED;
-    Py_RETURN_NONE;
 }

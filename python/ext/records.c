@@ -51,11 +51,23 @@ static PyObject *handler_id_repr(handler_id *self)
                                 (unsigned long long)self->id.registry);
 }
 
+/* It never changes: a copy is the same one. Another process would not know it, so it is not pickled. */
+static PyObject *handler_id_copy(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return Py_NewRef(self);
+}
+
+static PyMethodDef handler_id_methods[] = {{"__copy__", handler_id_copy, METH_NOARGS, NULL},
+                                           {"__deepcopy__", handler_id_copy, METH_O, NULL},
+                                           {NULL, NULL, 0, NULL}};
+
 static PyType_Slot handler_id_slots[] = {
     {Py_tp_dealloc, handler_id_dealloc},
     {Py_tp_hash, handler_id_hash},
     {Py_tp_richcompare, handler_id_compare},
     {Py_tp_repr, handler_id_repr},
+    {Py_tp_methods, handler_id_methods},
     {Py_tp_doc, "Names one registration; opaque."},
     {0, NULL},
 };

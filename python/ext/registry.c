@@ -179,6 +179,7 @@ int registry_traverse(py_registry *self, visitproc visit, void *arg)
  * thread takes its own reference with the GIL held, and finds NULL after this. */
 int registry_tp_clear(py_registry *self)
 {
+    self->slow &= ~SLOW_PAUSED;
     Py_CLEAR(self->queue);
     if (self->handle != NULL) (void)tally_registry_clear(self->handle, NULL, NULL);
     for (bool again = true; again;) {

@@ -70,8 +70,10 @@ enum {
 int registration_begin(struct py_registry *self, PyObject *const *values, py_registration *registration);
 /* After the core's answer: keeps or drops the binding, frees the rest. */
 void registration_end(py_registration *registration, bool registered, tally_handler_id id);
-/* Whether calling it makes a coroutine or an asynchronous generator. */
+/* Whether it is an `async def`. Quick: looks under methods, and under nothing else. */
 bool is_coroutine_function(PyObject *target);
+/* The same with all that may be around it: _asynchronous(handler), see _core.pyi. */
+PyObject *binding_asynchronous(PyObject *module, PyObject *target);
 py_binding *binding_new(struct py_registry *self, enum binding_kind kind, PyObject *target);
 /* The core's destructor, from any thread. */
 void binding_destroy(void *user_data);
@@ -158,7 +160,8 @@ REGISTRY_VECTOR_METHOD(registry_collect);
 PyObject *registry_report(py_registry *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *notify_select(py_registry *self, PyObject *event, uint32_t kind, Py_ssize_t *skipped);
 int notify_kind(module_state *state, PyObject *name, uint32_t *kind);
-PyObject *registry_pause(py_registry *self, PyObject *limit);
+/* Keeps an event for the end of the pause: 0, or -1 with LimitError. */
+int notify_hold(py_registry *self, PyObject *event, uint32_t kind);
 
 /* edit.c */
 REGISTRY_VECTOR_METHOD(registry_register);
@@ -171,8 +174,20 @@ PyObject *registry_handlers(py_registry *self, PyObject *unused);
 PyObject *registry_statistics(py_registry *self, PyObject *unused);
 PyObject *registry_contains_method(py_registry *self, PyObject *subject);
 int registry_contains(PyObject *object, PyObject *subject);
+PyObject *registry_find_method(py_registry *self, PyObject *subject);
+/* The handlers' numbers in the order of notify, to be freed with PyMem_Free; NULL with an exception. */
+uint64_t *registry_order(py_registry *self, size_t *count);
 /* The id of a subject: 1 found, 0 not registered, -1 with an exception. */
 int registry_find(py_registry *self, PyObject *subject, tally_handler_id *id);
+
+/* ----------------------------------------------------------------------------------------- scope.c */
+
+extern PyType_Spec scope_spec;
+
+PyObject *registry_muted(py_registry *self, PyObject *unused);
+/* _muted_for(owner): muted(), whose `with` gives `owner`. */
+PyObject *registry_muted_for(py_registry *self, PyObject *owner);
+REGISTRY_VECTOR_METHOD(registry_paused);
 
 /* ---------------------------------------------------------------------------------------- native.c */
 

@@ -34,6 +34,7 @@ enum shim_type {
     TYPE_MASK,
     TYPE_STAGE,
     TYPE_NOTIFICATION,
+    TYPE_SCOPE,
     TYPE_NOTIFIED, /* from here on: struct sequences, see records.c */
     TYPE_FAILURE,
     TYPE_HANDLER_INFO,
@@ -69,6 +70,7 @@ typedef struct module_state {
     PyObject *helpers;    /* name -> Python function, see _helpers() in module.c */
     PyObject *kinds;      /* name -> number */
     PyObject *kind_names; /* number -> name */
+    PyObject *partial;    /* functools.partial */
     PyObject *names[NAME_COUNT];
 } module_state;
 
@@ -138,6 +140,8 @@ int arguments_tuple(module_state *state, const py_signature *signature, PyObject
 /* Single values; `value` NULL or None leaves *out as it is. */
 int argument_bool(const char *name, PyObject *value, bool *out);
 int argument_integer(module_state *state, const char *name, PyObject *value, int64_t low, int64_t high, int64_t *out);
+/* Seconds, 0 or more. */
+int argument_seconds(module_state *state, PyObject *value, double *out);
 /* An exact kind or a pattern by name. */
 int argument_kind(module_state *state, PyObject *name, uint32_t *kind);
 /* The name of a kind: a new reference, None for TALLY_KIND_NONE. */

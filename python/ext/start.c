@@ -78,10 +78,25 @@ static int first_step(notification *self, PyObject *entry, stage_turn *turn, PyO
     return raised == NULL ? 0 : note_failure(self, entry);
 }
 
-static bool is_awaitable(PyObject *object)
+/* What `await` takes: 1, 0, or -1 with an exception. Generators are, if types.coroutine says so. */
+static int is_awaitable(PyObject *object)
 {
     PyAsyncMethods *methods = Py_TYPE(object)->tp_as_async;
-    return methods != NULL && methods->am_await != NULL;
+    if (methods != NULL && methods->am_await != NULL) return 1;
+    if (LIKELY(!PyGen_CheckExact(object))) return 0;
+    PyObject *code = PyObject_GetAttrString(object, "gi_code");
+    int awaitable = code == NULL ? -1 : (((PyCodeObject *)code)->co_flags & CO_ITERABLE_COROUTINE) != 0;
+    Py_XDECREF(code);
+    return awaitable;
+}
+
+/* What a plain handler returned: to be awaited, or nothing to us. */
+static int note_result(notification *self, PyObject *entry, PyObject *result)
+{
+    int awaitable = is_awaitable(result);
+    if (awaitable <= 0) return awaitable;
+    return note_suspended(self, entry,
+                          PyObject_CallMethodOneArg((PyObject *)self->stage, self->state->names[NAME_WRAP], result));
 }
 
 /* Runs in its own copy of the caller's context, which is entered already. */
@@ -92,11 +107,8 @@ static int run_handler(notification *self, PyObject *entry, PyObject *handler, s
     self->fired++;
     PyObject *result = PyObject_CallOneArg(handler, self->event);
     if (result == NULL) return note_failure(self, entry);
-    int status = 0;
-    if (PyCoro_CheckExact(result)) status = first_step(self, entry, turn, result, context);
-    else if (is_awaitable(result))
-        status = note_suspended(
-            self, entry, PyObject_CallMethodOneArg((PyObject *)self->stage, self->state->names[NAME_WRAP], result));
+    int status =
+        PyCoro_CheckExact(result) ? first_step(self, entry, turn, result, context) : note_result(self, entry, result);
     Py_DECREF(result);
     return status;
 }

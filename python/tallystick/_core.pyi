@@ -24,6 +24,7 @@ from ._scopes import Edit, Guard
 _Policy: TypeAlias = Literal["isolate", "raise", "fail-fast"]
 _Handler: TypeAlias = Callable[[Any], object]
 _F = TypeVar("_F", bound=Callable[..., object])
+_Owner = TypeVar("_Owner")
 
 @type_check_only
 class _NativeCapsule:
@@ -49,6 +50,8 @@ class HandlerId:
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: object, /) -> Self: ...
 
 @final
 class Notified(NamedTuple):
@@ -251,8 +254,8 @@ class Registry:
 
         With `loop` the handler does not run inside notify: notify hands it to an event loop, an
         Executor, or any function that is called with (handler, event), and counts it as fired. On an
-        event loop it may be an `async def`. A failure that comes later goes to on_panic and counts
-        for the handler, under every policy.
+        event loop it may be an `async def`; with an Executor that is a TypeError. A failure that comes
+        later goes to on_panic and counts for the handler, under every policy.
         """
     def unregister(self, handler: HandlerId | object, /) -> bool:
         """Removes a handler, by its id or by the very thing that was registered, when it is
@@ -315,7 +318,9 @@ class Registry:
         """A scope in which this registry's handlers are skipped, on all threads. Nests."""
     def paused(self, limit: int = 65536) -> AbstractContextManager[Self]:
         """A scope in which events wait, on all threads, and are notified in order when it ends. The
-        paused notify returns (0, 0, number of handlers); more than `limit` events are a LimitError."""
+        paused notify returns (0, 0, number of handlers); more than `limit` events are a LimitError.
+        `collect` waits too, and returns no results; a notify of a child runs the child's handlers, and
+        what would go on to here waits. A notify from C does not wait. Pauses do not nest."""
     def child(
         self, policy: _Policy = "isolate", *, allow_stop: bool = False, count: bool = False, capacity: int = 0
     ) -> Registry:
@@ -342,8 +347,8 @@ class Registry:
     ) -> None: ...
     def _repr_html_(self) -> str: ...
     def _edit(self, operations: Iterable[tuple[Any, ...]], /) -> list[HandlerId | bool]: ...
-    def _mute(self, on: bool, /) -> None: ...
-    def _pause(self, limit: int | None, /) -> list[tuple[Any, str | None]] | None: ...
+    def _find(self, handler: HandlerId | object, /) -> HandlerId | None: ...
+    def _muted_for(self, owner: _Owner, /) -> AbstractContextManager[_Owner]: ...
     def _report(self, stand_in: StandIn, event: Any, kind: str | None, exception: Exception, /) -> None: ...
 
 @final
@@ -438,6 +443,13 @@ class Notification(Coroutine[Any, Any, AsyncNotified]):
     def __iter__(self) -> Self: ...
     def __next__(self) -> Any: ...
 
+@final
+class Scope:
+    """What muted and paused return: a context manager that no KeyboardInterrupt can leave half done."""
+
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *error: object) -> None: ...
+
 @disjoint_base
 class Stage:
     """The C half of `_stage.Stage`: an event loop and the idle task that handlers start in."""
@@ -464,7 +476,13 @@ def constant(name: str, /) -> int:
     """The value of a numeric macro of the headers; KeyError when there is none."""
 
 def _ended() -> None: ...
+def _asynchronous(handler: object, /) -> Literal["coroutine", "generator"] | None:
+    """What calling it would only make, if it is not run by calling it."""
+
 def _helpers() -> dict[str, Any]: ...
+def _seconds(timeout: float | None, /) -> float | None:
+    """A timeout as a float; RangeError for what is none."""
+
 def _notification(
     owner: object, registry: Registry, event: Any, kind: str | None, limit: int | None, timeout: float | None, /
 ) -> Notification: ...

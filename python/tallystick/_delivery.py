@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Coroutine
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import _core, _log
@@ -37,6 +38,19 @@ class StandIn:
 _core._helpers()["stand_in"] = StandIn
 
 
+def refuse_generator(handler: object) -> None:
+    if _core._asynchronous(handler) == "generator":
+        raise TypeError(f"{handler!r} is an asynchronous generator: calling it would run nothing of it")
+
+
+_ITERABLE_COROUTINE = 0x100
+"""inspect.CO_ITERABLE_COROUTINE, the mark of types.coroutine; inspect costs too much to import."""
+
+
+async def _awaiting(awaitable: Any) -> Any:
+    return await awaitable
+
+
 class Deferred(StandIn):
     """Called by notify, it only hands over."""
 
@@ -53,6 +67,8 @@ class Deferred(StandIn):
         if hasattr(loop, "call_soon_threadsafe"):
             return lambda event: loop.call_soon_threadsafe(self._run_on_loop, loop, event)
         if hasattr(loop, "submit"):
+            if _core._asynchronous(self.subject) is not None:
+                raise TypeError(f"{self.subject!r} is async: an Executor would never run it, an event loop does")
             return lambda event: loop.submit(self._run, event)
         if callable(loop):
             return lambda event: loop(self._run, event)
@@ -70,6 +86,8 @@ class Deferred(StandIn):
 
     def _run_on_loop(self, loop: "AbstractEventLoop", event: Any) -> None:
         result = self._run(event)
+        if isinstance(result, GeneratorType) and result.gi_code.co_flags & _ITERABLE_COROUTINE:
+            result = _awaiting(result)
         if isinstance(result, Coroutine):
             task = loop.create_task(result)
             self._tasks.add(task)
@@ -105,6 +123,7 @@ def on(self: Registry, kind: str, handler: Any = None, *, loop: Any = None, **op
         raise TypeError("weak and loop do not go together: what is on its way must be kept")
     if not callable(handler):
         raise TypeError(f"a handler is callable with one argument, not {handler!r}")
+    refuse_generator(handler)
     deferred = Deferred(self, handler, loop, kind, options.get("name"))
     deferred.id = self.register(deferred, kinds=kind, **options)
     return deferred.id

@@ -6,8 +6,9 @@ import time
 import weakref
 from collections import deque
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from . import _core
 from ._core import HandlerId, Registry
 from ._scopes import AnyRegistry
 from .errors import ClosedError, RangeError, TimeoutError
@@ -19,8 +20,7 @@ _SLICE_SECONDS = 0.05
 
 
 def wait_for(self: Registry, kind: str | None = None, timeout: float | None = None) -> Any:
-    if timeout is not None and not timeout >= 0:
-        raise RangeError(f"timeout is a number of seconds, 0 or more, not {timeout!r}")
+    timeout = _core._seconds(timeout)
     arrived: SimpleQueue[Any] = SimpleQueue()  # a signal handler on this very thread may bring the event
     take = arrived.put
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -196,6 +196,9 @@ class Events:
 
     async def __aexit__(self, *error: object) -> None:
         await self.aclose()
+
+    def __reduce_ex__(self, protocol: object, /) -> NoReturn:
+        raise TypeError("Events are neither copied nor pickled: two of them would each end the one registration")
 
     def __del__(self) -> None:
         if hasattr(self, "_id"):

@@ -15,8 +15,6 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "guard": _scopes.guard,
     "connected": _scopes.connected,
     "edit": _scopes.edit,
-    "muted": _scopes.muted,
-    "paused": _scopes.paused,
     "wait_for": _events.wait_for,
     "events": _events.events,
     "_repr_html_": _html.repr_html,

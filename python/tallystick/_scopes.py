@@ -1,12 +1,13 @@
-"""Registrations and states that end with a scope: guards, connected, muted, paused, edit."""
+"""Registrations that end with a scope: guards, connected, edit. muted and paused are in C, see ext/scope.c."""
 
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NoReturn, Protocol, Self
 
+from . import _core
 from ._core import HandlerId, Registry
 from .errors import ClosedError
 
@@ -20,10 +21,6 @@ class AnyRegistry(Protocol):
     def unregister(self, handler: object, /) -> bool: ...
     def __contains__(self, handler: object, /) -> bool: ...
     def _edit(self, operations: Iterable[tuple[Any, ...]], /) -> list[HandlerId | bool]: ...
-    def _mute(self, on: bool, /) -> None: ...
-
-
-_R = TypeVar("_R", bound=AnyRegistry)
 
 
 class Guard:
@@ -38,8 +35,13 @@ class Guard:
     __slots__ = ("__weakref__", "_id", "_registry")
 
     def __init__(self, registry: AnyRegistry, id: HandlerId) -> None:
-        self._registry: weakref.ref[AnyRegistry] | None = weakref.ref(registry)
+        self._registry: weakref.ref[AnyRegistry] | None = None
+        if not isinstance(id, HandlerId):
+            raise TypeError(f"a guard is of a registration, by its HandlerId, not {id!r}")
+        if not registry.closed:
+            _ = id in registry  # ForeignError now, not when it is dropped
         self._id = id
+        self._registry = weakref.ref(registry)
 
     @property
     def id(self) -> HandlerId:
@@ -49,7 +51,10 @@ class Guard:
     def active(self) -> bool:
         """Whether closing would still do something."""
         registry = self._registry() if self._registry is not None else None
-        return registry is not None and not registry.closed and self._id in registry
+        try:
+            return registry is not None and self._id in registry
+        except ClosedError:
+            return False
 
     def close(self) -> bool:
         """Unregisters; True when this call removed the handler."""
@@ -73,8 +78,11 @@ class Guard:
     ) -> None:
         self.close()
 
+    def __reduce_ex__(self, protocol: object, /) -> NoReturn:
+        raise TypeError("a Guard is neither copied nor pickled: two of them would each end the one registration")
+
     def __del__(self) -> None:
-        if self._registry is not None and self.active:
+        if getattr(self, "_registry", None) is not None and self.active:
             warnings.warn(f"{self!r} was dropped: close() or forget() it", ResourceWarning, stacklevel=2, source=self)
             self.close()
 
@@ -92,29 +100,8 @@ def connected(self: AnyRegistry, handler: Any, **options: Any) -> Iterator[Handl
         yield tie.id
 
 
-@contextmanager
-def muted(self: _R) -> Iterator[_R]:
-    self._mute(True)
-    try:
-        yield self
-    finally:
-        if not self.closed:
-            self._mute(False)
-
-
-@contextmanager
-def paused(self: Registry, limit: int = 65536) -> Iterator[Registry]:
-    self._pause(limit)
-    try:
-        yield self
-    finally:
-        waiting = self._pause(None)
-        if not self.closed:
-            _replay(self, waiting or [])
-
-
 def _replay(registry: Registry, waiting: list[tuple[Any, str | None]]) -> None:
-    """All of them, whatever fails; then what failed."""
+    """After a pause: all that waited, whatever fails; then what failed."""
     failures: list[Exception] = []
     for event, kind in waiting:
         try:
@@ -123,6 +110,9 @@ def _replay(registry: Registry, waiting: list[tuple[Any, str | None]]) -> None:
             failures.append(error)
     if failures:
         raise ExceptionGroup(f"{len(failures)} of {len(waiting)} events that had waited failed", failures)
+
+
+_core._helpers()["replay"] = _replay
 
 
 class Edit:

@@ -9,9 +9,9 @@ coroutine from the start.
 import asyncio
 import asyncio.tasks as tasks
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 from . import _core
 
@@ -20,7 +20,8 @@ _CURRENT: Any = getattr(tasks, "_swap_current_task", None) or tasks._current_tas
 _NOTHING = object()
 
 SPARES: "weakref.WeakSet[asyncio.Future[Any]]" = weakref.WeakSet()
-"""All spares and what became of them: whoever runs in one is inside a handler."""
+"""All spares and what became of them, and the tasks that handlers returned: whoever runs in one is inside a
+handler."""
 
 
 class Adapter(Coroutine[Any, None, Any]):
@@ -119,6 +120,16 @@ class Stage(_core.Stage):
         self.task = task
 
     def wrap(self, awaitable: Any) -> "asyncio.Future[Any]":
-        """For what a handler returned that is no coroutine but can be awaited."""
+        """For what a handler returned that is no coroutine but can be awaited. Its task is the handler's."""
+        if not asyncio.isfuture(awaitable):
+            return self.loop.create_task(_inside(awaitable))
+        if isinstance(awaitable, asyncio.Task):
+            SPARES.add(awaitable)
         future: asyncio.Future[Any] = asyncio.ensure_future(awaitable, loop=self.loop)
         return future
+
+
+async def _inside(awaitable: Awaitable[Any]) -> Any:
+    # Here, not where the task is made: an eager one runs at once.
+    SPARES.add(cast("asyncio.Task[Any]", asyncio.current_task()))
+    return await awaitable

@@ -20,12 +20,12 @@ from typing import Any, Self, TypeAlias, TypeVar, overload
 
 from . import _core, _log, _scopes
 from ._core import AsyncNotified, Failure, HandlerId, HandlerInfo, Registry, Statistics
-from ._delivery import StandIn
+from ._delivery import StandIn, refuse_generator
 from ._events import Events
 from ._run import Run, abandon
 from ._scopes import Edit, Guard
 from ._stage import SPARES, Stage
-from .errors import ClosedError, RangeError, TimeoutError, WouldBlockError
+from .errors import ClosedError, TimeoutError, WouldBlockError
 
 _F = TypeVar("_F", bound=Callable[..., object])
 AsyncHandler: TypeAlias = Callable[[Any], Awaitable[object] | object]
@@ -41,6 +41,7 @@ class _Entry(StandIn):
     ) -> None:
         if not callable(handler):
             raise TypeError(f"a handler is callable with one argument, not {handler!r}")
+        refuse_generator(handler)
         super().__init__(None if weak else handler, name)
         self._registry = weakref.ref(registry)
         self._once = once
@@ -106,8 +107,6 @@ class AsyncRegistry:
         Returns: awaited, AsyncNotified(fired, failed, skipped, cancelled). `fired + skipped` is the
             number of handlers in the snapshot; failed and cancelled ones are among the fired.
         """
-        if timeout is not None and not timeout >= 0:
-            raise RangeError(f"timeout is 0 or more seconds, or None, not {timeout!r}")
         return _core._notification(self, self._inner, event, kind, limit, timeout)
 
     def notify_sequential(
@@ -162,7 +161,8 @@ class AsyncRegistry:
     async def unregister_wait(self, handler: HandlerId | object, /, timeout: float | None = None) -> bool:
         """Removes a handler and waits until it does not run any more. Inside a handler it is removed
         and WouldBlockError raised; after `timeout` seconds TimeoutError."""
-        identity = self._identify(handler)
+        timeout = _core._seconds(timeout)
+        identity = self._inner._find(handler)
         removed = self._inner.unregister(identity) if identity is not None else False
         await self._until_finished(identity, timeout)
         return removed
@@ -214,10 +214,11 @@ class AsyncRegistry:
 
     def muted(self) -> AbstractContextManager[Self]:
         """As Registry.muted; holds for notifies that are called in the block."""
-        return _scopes.muted(self)
+        return self._inner._muted_for(self)
 
     async def wait_for(self, kind: str | None = None, timeout: float | None = None) -> Any:
         """The next event of that kind. TimeoutError; ClosedError when the registry is closed."""
+        timeout = _core._seconds(timeout)
         async with self.events(kind, maxsize=1) as events:
             try:
                 async with asyncio.timeout(timeout):
@@ -300,13 +301,6 @@ class AsyncRegistry:
         else:
             self._inner._report(entry, event, kind, error)
 
-    def _identify(self, handler: object) -> HandlerId | None:
-        if isinstance(handler, HandlerId):
-            return handler
-        if handler not in self._inner:
-            return None
-        return next(row.id for row in self._inner.handlers() if row.function == handler)
-
     async def _until_finished(self, identity: HandlerId | None, timeout: float | None) -> None:
         if asyncio.current_task() in SPARES:
             raise WouldBlockError("inside a handler this would wait for itself; the wait was not made")
@@ -322,9 +316,6 @@ class AsyncRegistry:
                 await asyncio.sleep(0)
             else:  # on another thread's loop, whose tasks cannot be awaited here
                 await asyncio.sleep(0.005)
-
-    def _mute(self, on: bool) -> None:
-        self._inner._mute(on)
 
     def _edit(self, operations: Iterable[tuple[Any, ...]]) -> list[Any]:
         made: list[_Entry] = []

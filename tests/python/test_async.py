@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import decimal
+import fractions
 import gc
 import threading
 import time
@@ -459,6 +461,73 @@ def test_unregister_wait_waits_for_the_runs(registry, calls):
         assert calls == ["a begins", "a ends"]
         await task
         assert await registry.unregister_wait(registry.register(handler)) is True
+
+    run(main())
+
+
+class Same:
+    """Equal to all others of its kind, and not the same."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def __call__(self, event):
+        self.calls.append(self)
+
+    def hear(self, event):
+        self.calls.append("heard")
+
+    def __eq__(self, other):
+        return isinstance(other, Same)
+
+    __hash__ = None
+
+
+def test_unregister_wait_finds_what_unregister_finds(registry, calls):
+    first, second = Same(calls), Same(calls)
+
+    async def main():
+        registry.register(first)
+        kept = registry.register(second)
+        assert await registry.unregister_wait(Same(calls)) is False
+        assert await registry.unregister_wait(second) is True
+        assert kept not in registry
+        registry.register(first.hear)
+        assert await registry.unregister_wait(second.hear) is False
+        assert await registry.unregister_wait(first.hear) is True
+        registry.register(first)
+        with pytest.raises(tallystick.ExistsError):
+            await registry.unregister_wait(first)
+        with pytest.raises(TypeError):
+            await registry.unregister_wait("neither")
+
+    run(main())
+
+
+@pytest.mark.parametrize("timeout", [10**400, -1, float("nan"), "5"])
+def test_a_senseless_timeout_is_refused_before_anything_happens(registry, calls, timeout):
+    async def main():
+        identity = registry.register(steps(calls, "a"))
+        for refused in (registry.unregister_wait(identity, timeout=timeout), registry.wait_for(timeout=timeout)):
+            with pytest.raises((tallystick.RangeError, TypeError), match=r"timeout|real number"):
+                await refused
+        with pytest.raises((tallystick.RangeError, TypeError), match=r"timeout|real number"):
+            registry.notify("event", timeout=timeout)
+        assert identity in registry
+        assert len(registry) == 1
+
+    run(main())
+    with tallystick.Registry() as plain, pytest.raises((tallystick.RangeError, TypeError)):
+        plain.wait_for(timeout=timeout)
+    with tallystick.Registry() as plain, pytest.raises((tallystick.RangeError, TypeError)):
+        plain.unregister_wait(calls.append, timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 10**30, decimal.Decimal(5), fractions.Fraction(9, 2)])
+def test_any_number_of_seconds_is_a_timeout(registry, calls, timeout):
+    async def main():
+        registry.register(steps(calls, "a"))
+        assert await registry.notify("event", timeout=timeout) == (1, 0, 0, 0)
 
     run(main())
 

@@ -3,11 +3,14 @@ all of them. Each is checked against what asyncio does with a task per coroutine
 
 import asyncio
 import contextvars
+import functools
 import gc
 import sys
+import types
 
 import pytest
 
+import tallystick
 from tallystick import AsyncRegistry
 
 variable = contextvars.ContextVar("variable", default="unset")
@@ -565,6 +568,77 @@ def test_a_handler_may_return_any_awaitable(registry):
 
     assert asyncio.run(main()) == (3, 0, 0, 0)
     assert sorted(done) == ["awaitable", "from a lambda", "task"]
+
+
+WAITING = {
+    "an awaitable": lambda wait: Awaiting(wait),
+    "a task": lambda wait: asyncio.get_running_loop().create_task(wait()),
+    "a generator": types.coroutine(lambda wait: (yield from wait().__await__())),
+    "a coroutine": lambda wait: wait(),
+}
+
+
+class Awaiting:
+    def __init__(self, wait):
+        self.wait = wait
+
+    def __await__(self):
+        yield
+        return (yield from self.wait().__await__())
+
+
+@pytest.mark.parametrize("what", WAITING)
+def test_whatever_a_handler_returned_does_not_wait_for_itself(registry, what):
+    said = []
+
+    async def wait():
+        for leave in (lambda: registry.unregister_wait(identity), registry.aclose):
+            try:
+                said.append(await leave())
+            except tallystick.WouldBlockError:
+                said.append("would block")
+
+    identity = registry.register(lambda event: WAITING[what](wait))
+    assert asyncio.run(asyncio.wait_for(registry.notify("event"), 5)) == (1, 0, 0, 0)
+    assert said == ["would block", None]
+
+
+def test_a_generator_based_coroutine_runs(registry):
+    tasks = []
+
+    @types.coroutine
+    def handler(event):
+        tasks.append(asyncio.current_task())
+        yield from asyncio.sleep(0).__await__()
+        tasks.append(asyncio.current_task())
+        if event == "bad":
+            raise ValueError(event)
+
+    told = []
+    registry.on_panic(told.append)
+    assert asyncio.run(notify_all(registry, handler)) == (1, 0, 0, 0)
+    assert tasks[0] is tasks[1] is not None
+    assert asyncio.run(registry.notify("bad")) == (1, 1, 0, 0)
+    assert [failure.message for failure in told] == ["ValueError: bad"]
+
+
+def test_a_plain_generator_is_an_answer_like_any_other(registry):
+    def handler(event):
+        yield event
+
+    assert asyncio.run(notify_all(registry, handler)) == (1, 0, 0, 0)
+
+
+def test_an_asynchronous_generator_is_refused_with_the_reason(registry):
+    async def handler(event):
+        yield
+
+    for refused in (handler, functools.partial(handler)):
+        with pytest.raises(TypeError, match="asynchronous generator: calling it would run nothing"):
+            registry.register(refused)
+        with pytest.raises(TypeError, match="asynchronous generator"), registry.edit() as edit:
+            edit.register(refused)
+    assert len(registry) == 0
 
 
 def test_two_thousand_suspended_handlers(registry):

@@ -120,7 +120,7 @@ class Owner:
 
 
 def pause_with(registry, owner):
-    registry._pause(10)
+    registry.paused(10).__enter__()
     registry.notify(owner)
 
 
@@ -136,6 +136,7 @@ CYCLES = {
     "a filtered handler": lambda registry, owner: registry.on("a.*", owner.hear),
     "on_panic": lambda registry, owner: registry.on_panic(owner.hear),
     "a queue": pause_with,
+    "a scope": lambda registry, owner: setattr(owner, "scope", registry.muted()),
     "a child": tie_through_a_child,
     "a guard": lambda registry, owner: setattr(owner, "guard", registry.guard(handler_of(owner))),
     "a delivery": lambda registry, owner: registry.on("k", owner.hear, loop=owner.hear),

@@ -2,10 +2,15 @@
 
 import asyncio
 import concurrent.futures
+import copy
+import functools
 import gc
+import pickle
 import signal
+import sys
 import threading
 import time
+import types
 import weakref
 
 import pytest
@@ -128,6 +133,38 @@ def test_paused_does_not_nest_and_the_outer_one_stays(registry, make, calls):
     assert calls == ["a"]
 
 
+def test_a_pause_without_a_bound_is_refused_and_ends_no_other(registry, make, calls):
+    registry.register(make("a"))
+    with registry.paused():
+        registry.notify(1)
+        with pytest.raises(TypeError, match="limit is an integer"), registry.paused(None):
+            pass
+        assert calls == []
+    assert calls == ["a"]
+
+
+def test_a_scope_that_was_not_entered_ends_nothing(registry, make, calls):
+    registry.register(make("a"))
+    with registry.paused(), registry.muted():
+        for scope in (registry.paused(), registry.muted()):
+            scope.__exit__(None, None, None)
+        assert registry.notify(1) == (0, 0, 1)
+        assert registry.stats().mutes == 1
+    assert calls == ["a"]
+
+
+def test_collect_waits_for_the_end_of_a_pause_too(registry):
+    seen = []
+    registry.register(seen.append)
+    with registry.paused(limit=2):
+        registry.notify(1)
+        assert registry.collect(2, kind="k") == []
+        with pytest.raises(tallystick.LimitError):
+            registry.collect(3)
+        assert seen == []
+    assert seen == [1, 2]
+
+
 def test_failures_after_a_pause_are_raised_together():
     with Registry("fail-fast") as registry:
         registry.register(fail)
@@ -147,6 +184,182 @@ def test_closing_a_paused_or_muted_registry_drops_what_waits(make, calls):
         registry.notify(1)
         registry.close()
     assert calls == []
+
+
+# ------------------------------------------------------------------------------- pauses and children
+
+
+@pytest.fixture
+def family():
+    """A child, its parent and its grandparent; each notes who it is and what it saw."""
+    with Registry() as oldest, oldest.child() as parent, parent.child() as child:
+        seen = []
+        for name, registry in (("child", child), ("parent", parent), ("oldest", oldest)):
+            registry.register(lambda event, name=name: seen.append((name, event)))
+        yield child, parent, oldest, seen
+
+
+def test_a_paused_parent_holds_back_its_part_of_a_childs_notify(family):
+    child, parent, oldest, seen = family
+    with parent.paused():
+        assert child.notify(1) == (1, 0, 1)
+        assert [value for _, value in child.collect(2)] == [None]
+        oldest.notify(3)
+        assert seen == [("child", 1), ("child", 2), ("oldest", 3)]
+        seen.clear()
+    assert seen == [("parent", 1), ("oldest", 1), ("parent", 2), ("oldest", 2)]
+
+
+def test_a_paused_grandparent_holds_back_its_part_only(family):
+    child, _, oldest, seen = family
+    with oldest.paused():
+        assert child.emit("k", 1) == (2, 0, 1)
+        assert seen == [("child", 1), ("parent", 1)]
+    assert seen[2:] == [("oldest", 1)]
+
+
+def test_a_full_pause_of_a_parent_refuses_before_anything_runs(family):
+    child, parent, _, seen = family
+    with parent.paused(limit=1):
+        child.notify(1)
+        with pytest.raises(tallystick.LimitError):
+            child.notify(2)
+        assert seen == [("child", 1)]
+
+
+def test_a_pause_that_a_handler_of_the_child_ends_holds_nothing_back(family):
+    child, parent, _, seen = family
+    scope = parent.paused()
+    scope.__enter__()
+    child.register(lambda event: scope.__exit__(None, None, None), priority=1)
+    assert child.notify(1) == (4, 0, 0)
+    assert seen == [("child", 1), ("parent", 1), ("oldest", 1)]
+
+
+def test_a_paused_parent_that_a_handler_of_the_child_closes_hears_nothing(family):
+    child, parent, _, seen = family
+    child.register(lambda event: parent.close(), priority=1)
+    with parent.paused():
+        assert child.notify(1) == (2, 0, 0)
+    assert seen == [("child", 1)]
+
+
+def test_what_the_child_does_not_pass_on_does_not_wait(make, calls):
+    with Registry() as parent, parent.child(allow_stop=True) as child:
+        parent.register(make("parent"))
+        child.register(make("child", lambda event: tallystick.STOP))
+        with parent.paused():
+            result = child.notify(1)
+            assert result == (1, 0, 1)
+            assert result.stopped
+        assert calls == ["child"]
+
+
+def test_an_interrupt_in_the_child_ends_the_notify_before_a_paused_parent(make, calls):
+    def interrupt(event):
+        raise KeyboardInterrupt
+
+    with Registry() as parent, parent.child() as child:
+        parent.register(make("parent"))
+        child.register(interrupt)
+        with parent.paused(), pytest.raises(KeyboardInterrupt):
+            child.notify(1)
+        assert calls == []
+
+
+@pytest.mark.parametrize("policy", ["raise", "fail-fast"])
+def test_failures_of_the_child_are_raised_although_the_parent_is_paused(policy, make, calls):
+    with Registry() as parent, parent.child(policy) as child:
+        parent.register(make("parent"))
+        child.register(fail)
+        with parent.paused(), pytest.raises(ExceptionGroup if policy == "raise" else ValueError):
+            child.notify("event")
+        assert calls == (["parent"] if policy == "raise" else [])
+
+
+def test_filters_once_and_order_hold_below_a_paused_parent(make, calls):
+    with Registry() as parent, parent.child() as child, parent.paused():
+        child.register(make("low"), priority=-1)
+        child.register(make("once"), once=True)
+        child.on("k", make("k"), priority=1)
+        child.on("other", make("other"))
+        assert child.emit("k", 1) == (3, 0, 1)
+        assert child.emit("k", 2) == (2, 0, 1)
+        assert calls == ["k", "once", "low", "k", "low"]
+
+
+# ----------------------------------------------------------------------------------------- interrupts
+
+
+def interrupted_from(step, use):
+    """Runs `use`, and from the `step`-th instruction of Python outside of it on raises KeyboardInterrupt at each. False
+    when there were not so many."""
+    left = step
+
+    def trace(frame, what, argument):
+        nonlocal left
+        if frame.f_code is use.__code__:
+            return None
+        frame.f_trace_opcodes = True
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        use()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return left < 0
+
+
+@pytest.mark.parametrize("what", ["muted", "paused"])
+def test_a_storm_of_interrupts_leaves_no_scope_half_entered(registry, what):
+    def use():
+        with getattr(registry, what)():
+            registry.notify(1)
+
+    step = 0
+    while interrupted_from(step, use) and step < 1000:
+        step += 1
+        assert registry.stats().mutes == 0
+        with registry.paused():  # ExistsError if one were left
+            pass
+    assert step < 1000
+
+
+# -------------------------------------------------------------------------------------------- guards
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_what_ends_a_registration_is_not_copied(registry, make, way):
+    with registry.guard(make("a")) as guard:
+        for one in (guard, registry.events()):
+            with pytest.raises(TypeError, match="copied"):
+                way(one)
+        gc.collect()
+        assert guard.active
+
+
+def test_a_guard_of_nonsense_is_refused_and_silent(registry, make, monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    identity = registry.register(make("a"))
+    with Registry() as other, pytest.raises(tallystick.ForeignError):
+        tallystick.Guard(other, identity)
+    with pytest.raises(TypeError, match="HandlerId"):
+        tallystick.Guard(registry, 5)
+    with pytest.raises((TypeError, AttributeError)):
+        tallystick.Guard(5, identity)
+    with pytest.raises(TypeError):
+        tallystick.Guard()
+    gc.collect()
+    assert said == []
+    assert identity in registry
 
 
 # ------------------------------------------------------------------------------------------ wait_for
@@ -415,6 +628,67 @@ def test_a_loop_that_is_closed_is_a_failure_at_once(registry):
     registry.on("k", print, loop=loop)
     assert registry.emit("k") == (1, 1, 0)
     assert isinstance(told[0].exception, RuntimeError)
+
+
+async def coroutine(event):
+    pass
+
+
+async def generator(event):
+    yield
+
+
+class Calling:
+    async def __call__(self, event):
+        pass
+
+    async def method(self, event):
+        pass
+
+
+ASYNC = {
+    "a function": coroutine,
+    "a method": Calling().method,
+    "an object": Calling(),
+    "a partial": functools.partial(functools.partial(coroutine)),
+    "a partial of an object": functools.partial(Calling()),
+    "types.coroutine": types.coroutine(lambda event: (yield)),
+}
+
+
+@pytest.mark.parametrize("what", ASYNC)
+def test_what_is_async_is_refused_by_an_executor_and_by_register(registry, what):
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        with pytest.raises(TypeError, match="never run it"):
+            registry.on("k", ASYNC[what], loop=executor)
+        with pytest.raises(TypeError, match="is async"):
+            registry.register(ASYNC[what])
+        registry.on("k", ASYNC[what], loop=lambda handler, event: handler(event).close())
+    assert registry.emit("k") == (1, 0, 0)
+
+
+@pytest.mark.parametrize("loop", [None, print, concurrent.futures.Executor()])
+def test_an_asynchronous_generator_is_no_handler(registry, loop):
+    for handler in (generator, functools.partial(generator)):
+        with pytest.raises(TypeError, match="is an asynchronous generator"):
+            registry.on("k", handler, loop=loop)
+    assert len(registry) == 0
+
+
+def test_delivery_of_a_generator_based_coroutine(registry):
+    async def main():
+        ran = asyncio.get_running_loop().create_future()
+
+        @types.coroutine
+        def handler(event):
+            yield from asyncio.sleep(0).__await__()
+            ran.set_result(event)
+
+        registry.on("k", handler, loop=asyncio.get_running_loop())
+        registry.emit("k", "event")
+        return await asyncio.wait_for(ran, 5)
+
+    assert asyncio.run(main()) == "event"
 
 
 def test_wrong_deliveries_are_refused(registry):

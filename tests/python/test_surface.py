@@ -81,8 +81,17 @@ def test_errors_are_copied_and_pickled_whole():
         assert getattr(other, "__notes__", []) == getattr(error, "__notes__", [])
 
 
+def test_an_id_is_its_own_copy_and_is_not_pickled(registry):
+    identity = registry.register(print)
+    assert copy.copy(identity) is copy.deepcopy(identity) is identity
+    (row,) = registry.handlers()
+    assert copy.deepcopy({"rows": [row]}) == {"rows": [row]}
+    with pytest.raises(TypeError, match="pickle"):
+        pickle.dumps(identity)
+
+
 def test_what_cannot_be_made_by_hand_cannot():
-    for kind in (tallystick.HandlerId, tallystick.Stop, tallystick._core.Notification):
+    for kind in (tallystick.HandlerId, tallystick.Stop, tallystick._core.Notification, tallystick._core.Scope):
         with pytest.raises(TypeError):
             kind()
     for kind in (Registry, tallystick.Counter, tallystick.Ring, tallystick.HandlerId):
