@@ -2,10 +2,11 @@
 
 This file is the manual. Everything in it is exported by `tallystick` itself; import it from there.
 
-Three rules hold everywhere. Every method may be called from any thread at any time, unless its text
+Four rules hold everywhere. Every method may be called from any thread at any time, unless its text
 says otherwise. A wrong call raises one of the classes of `tallystick.errors`, each with `code`,
 `symbol` and `hint`, and changes nothing. Times that go in are seconds, times that come out are named
-with their unit.
+with their unit. Records that come out are struct sequences: immutable tuples with attributes, without
+the methods of a NamedTuple.
 """
 
 from asyncio import AbstractEventLoop, Future, Task
@@ -13,8 +14,9 @@ from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, TypeVar, final, overload, type_check_only
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, final, overload, type_check_only
 
+from _typeshed import structseq
 from typing_extensions import disjoint_base
 
 from ._delivery import Delivery, StandIn
@@ -54,20 +56,23 @@ class HandlerId:
     def __deepcopy__(self, memo: object, /) -> Self: ...
 
 @final
-class Notified(NamedTuple):
+class Notified(structseq[Any], tuple[int, int, int]):
     """What one notify did: `fired + skipped` is the number of handlers in its snapshot.
 
     A tuple of three, so `fired, failed, skipped = registry.notify(event)` works. `stopped` and
     `orphan` are attributes beside it. Immutable; equal results of a registry may be one object.
     """
 
-    fired: int
-    """Handlers that ran, failed ones included."""
-    failed: int
-    """Of those, how many failed."""
-    skipped: int
-    """Removed meanwhile, lost `once`, filtered out, gone, muted, or behind a stop."""
-
+    __match_args__: Final = ("fired", "failed", "skipped")
+    @property
+    def fired(self) -> int:
+        """Handlers that ran, failed ones included."""
+    @property
+    def failed(self) -> int:
+        """Of those, how many failed."""
+    @property
+    def skipped(self) -> int:
+        """Removed meanwhile, lost `once`, filtered out, gone, muted, or behind a stop."""
     @property
     def stopped(self) -> bool:
         """A handler, or fail-fast, kept the rest from running."""
@@ -76,68 +81,125 @@ class Notified(NamedTuple):
         """A parent was closed; the notify ended at the child."""
 
 @final
-class AsyncNotified(NamedTuple):
+class AsyncNotified(structseq[Any], tuple[int, int, int, int]):
     """What one notify of an AsyncRegistry did; `fired + skipped` is the size of its snapshot."""
 
-    fired: int
-    """Handlers that were started, failed and cancelled ones included."""
-    failed: int
-    skipped: int
-    """Removed before they started, lost `once`, filtered out, gone, muted, or behind a timeout."""
-    cancelled: int
+    __match_args__: Final = ("fired", "failed", "skipped", "cancelled")
+    @property
+    def fired(self) -> int:
+        """Handlers that were started, failed and cancelled ones included."""
+    @property
+    def failed(self) -> int: ...
+    @property
+    def skipped(self) -> int:
+        """Removed before they started, lost `once`, filtered out, gone, muted, or behind a timeout."""
+    @property
+    def cancelled(self) -> int: ...
 
 @final
-class Failure(NamedTuple):
+class Failure(structseq[Any], tuple[HandlerId, str, int, str, str | None, Any, Exception | None]):
     """One failure of one handler, as on_panic and `collect` see it."""
 
-    id: HandlerId
-    name: str
-    """The handler's name, or the qualified name of its function, or ""."""
-    code: int
-    """What the handler returned to the core; -1 for an exception."""
-    message: str
-    """Such as "ValueError: no such account", at most 255 bytes of it."""
-    kind: str | None
-    event: Any
-    exception: Exception | None
-    """None when a native handler failed."""
+    __match_args__: Final = ("id", "name", "code", "message", "kind", "event", "exception")
+    @property
+    def id(self) -> HandlerId: ...
+    @property
+    def name(self) -> str:
+        """The handler's name, or the qualified name of its function, or ""."""
+    @property
+    def code(self) -> int:
+        """What the handler returned to the core; -1 for an exception."""
+    @property
+    def message(self) -> str:
+        """Such as "ValueError: no such account", at most 255 bytes of it."""
+    @property
+    def kind(self) -> str | None: ...
+    @property
+    def event(self) -> Any: ...
+    @property
+    def exception(self) -> Exception | None:
+        """None when a native handler failed."""
 
 @final
-class HandlerInfo(NamedTuple):
+class HandlerInfo(structseq[Any], tuple[Any, ...]):
     """One row of `Registry.handlers()`. Counts are exact; what is not counted is None, never 0."""
 
-    id: HandlerId
-    name: str | None
-    function: object
-    """As registered; None for a handler that another extension registered in C."""
-    priority: int
-    kinds: tuple[str, ...] | None
-    once: bool
-    weak: bool
-    failed: int
-    last_code: int
-    """Of the last failure; 0 when there was none."""
-    last_message: str
-    fired: int | None
-    """None unless the registry was opened with count=True; so are the next two."""
-    latency_total_ns: int | None
-    latency_max_ns: int | None
+    __match_args__: Final = (
+        "id",
+        "name",
+        "function",
+        "priority",
+        "kinds",
+        "once",
+        "weak",
+        "failed",
+        "last_code",
+        "last_message",
+        "fired",
+        "latency_total_ns",
+        "latency_max_ns",
+    )
+    @property
+    def id(self) -> HandlerId: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def function(self) -> object:
+        """As registered; None for a handler that another extension registered in C."""
+    @property
+    def priority(self) -> int: ...
+    @property
+    def kinds(self) -> tuple[str, ...] | None: ...
+    @property
+    def once(self) -> bool: ...
+    @property
+    def weak(self) -> bool: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def last_code(self) -> int:
+        """Of the last failure; 0 when there was none."""
+    @property
+    def last_message(self) -> str: ...
+    @property
+    def fired(self) -> int | None:
+        """None unless the registry was opened with count=True; so are the next two."""
+    @property
+    def latency_total_ns(self) -> int | None: ...
+    @property
+    def latency_max_ns(self) -> int | None: ...
 
 @final
-class Statistics(NamedTuple):
+class Statistics(structseq[Any], tuple[int, ...]):
     """Numbers about a whole registry, from `Registry.stats()`."""
 
-    handlers: int
-    unreported: int
-    """Failures that neither an on_panic nor a log received."""
-    panics_failed: int
-    """Failures of on_panic itself."""
-    memory_bytes: int
-    """Of the core, without the functions themselves."""
-    retired_bytes: int
-    retired_handlers: int
-    """Removed handlers whose function a thread may still be running."""
-    mutes: int
+    __match_args__: Final = (
+        "handlers",
+        "unreported",
+        "panics_failed",
+        "memory_bytes",
+        "retired_bytes",
+        "retired_handlers",
+        "mutes",
+    )
+    @property
+    def handlers(self) -> int: ...
+    @property
+    def unreported(self) -> int:
+        """Failures that neither an on_panic nor a log received."""
+    @property
+    def panics_failed(self) -> int:
+        """Failures of on_panic itself."""
+    @property
+    def memory_bytes(self) -> int:
+        """Of the core, without the functions themselves."""
+    @property
+    def retired_bytes(self) -> int: ...
+    @property
+    def retired_handlers(self) -> int:
+        """Removed handlers whose function a thread may still be running."""
+    @property
+    def mutes(self) -> int: ...
 
 @final
 class Registry:
@@ -364,22 +426,31 @@ class Counter:
         """The sum of the lengths of the events that were bytes-like, or came from C."""
 
 @final
-class RingEvent(NamedTuple):
+class RingEvent(structseq[Any], tuple[int, str | None, bytes]):
     """One event out of a Ring."""
 
-    sequence: int
-    """Counts the events that the ring kept, from 0."""
-    kind: str | None
-    data: bytes
+    __match_args__: Final = ("sequence", "kind", "data")
+    @property
+    def sequence(self) -> int:
+        """Counts the events that the ring kept, from 0."""
+    @property
+    def kind(self) -> str | None: ...
+    @property
+    def data(self) -> bytes: ...
 
 @final
-class RingCounts(NamedTuple):
+class RingCounts(structseq[Any], tuple[int, int, int, int]):
     """What a Ring has counted since it was made."""
 
-    pushed: int
-    drained: int
-    dropped_full: int
-    dropped_long: int
+    __match_args__: Final = ("pushed", "drained", "dropped_full", "dropped_long")
+    @property
+    def pushed(self) -> int: ...
+    @property
+    def drained(self) -> int: ...
+    @property
+    def dropped_full(self) -> int: ...
+    @property
+    def dropped_long(self) -> int: ...
 
 @final
 class Ring:

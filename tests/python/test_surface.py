@@ -1,6 +1,8 @@
 """The package as a whole: what importing it costs, what it exports, its errors, and its examples."""
 
+import ast
 import copy
+import inspect
 import os
 import pickle
 import sys
@@ -59,6 +61,20 @@ def test_every_method_of_the_registry_is_documented_in_the_stub():
     for name in vars(Registry):
         if not name.startswith("__"):
             assert f"def {name}(" in stub, name
+
+
+def test_records_are_what_the_stub_says():
+    stub = ast.parse((Path(tallystick.__file__).parent / "_core.pyi").read_text(encoding="utf-8"))
+    classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
+    records = {name: kind for name, kind in vars(tallystick._core).items() if hasattr(kind, "n_sequence_fields")}
+    assert len(records) == 7
+    for name, kind in records.items():
+        assert ast.unparse(classes[name].bases[0]) == "structseq[Any]", name
+        body = classes[name].body
+        (match,) = [node.value for node in body if isinstance(node, ast.AnnAssign)]
+        assert ast.literal_eval(match) == kind.__match_args__
+        said = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+        assert said == {name for name, member in vars(kind).items() if inspect.ismemberdescriptor(member)}
 
 
 def test_an_error_says_what_and_its_note_what_to_try():
