@@ -265,36 +265,85 @@ def read_event(raw: bytes, at: int, salt: bytes) -> tuple[Event, int]:
     return event, end
 
 
+@dataclass
+class Commit:
+    start: int
+    end: int
+    events: list[Event]
+    mark: Mark
+
+
+def read_commit(raw: bytes, at: int, salt: bytes) -> Commit:
+    """The commit that begins at an offset, by itself; what came before is compared elsewhere."""
+    start, events = at, []
+    while raw[at + 4 : at + 7] == b"tF\x01":
+        event, at = read_event(raw, at, salt)
+        events.append(event)
+    mark = read_mark(raw, at, salt)
+    need(mark.count == len(events) and mark.first_offset == start, at, "mark and frames do not fit")
+    crcs = b"".join(struct.pack("<II", *event.crcs) for event in events)
+    need(mark.frames_crc == crc32c(crcs, salt), at + 28, "checksum over the frames")
+    for number, event in enumerate(events):
+        batch = (event.batch_index, event.batch_count)
+        need(batch == (number, len(events)), event.offset, "an event of another batch")
+        need(event.position == mark.first_position + number, event.offset, "position out of order")
+    return Commit(start, at + MARK_BYTES, events, mark)
+
+
+class Order:
+    """What goes on along the whole log: positions, versions, links, times, commits, marks, ids."""
+
+    def __init__(self) -> None:
+        self.position = self.commit = self.epoch = self.durable = 0
+        self.time = (-1, 0)
+        self.last_hash = ZERO
+        self.streams: dict[str, tuple[int, bytes]] = {}
+        self.ids: set[uuid.UUID] = set()
+
+    def begins(self, header: Header) -> None:
+        """A segment that begins in the middle is believed about what came before it."""
+        self.position, self.commit, self.last_hash = header.first_position, header.first_commit, header.event_before
+
+    def add_event(self, event: Event, whole_log: bool) -> None:
+        at = event.offset
+        need(event.position == self.position, at, "position out of order")
+        need((event.time_us, event.time_logical) > self.time, at, "time goes back")
+        known = (event.version, event.stream_prev)  # of an event that may be the first one seen of its stream
+        expected = self.streams.get(event.stream, (0, ZERO) if whole_log else known)
+        need((event.version, event.stream_prev) == expected, at, "broken stream link")
+        need(event.id not in self.ids, at, "an id that exists already")
+        library = event.stream.startswith("$")
+        need(library == bool(event.flags & 1), at, "a stream of the library and its flag do not fit")
+        self.streams[event.stream] = (event.version + 1, event.event_hash)
+        self.ids.add(event.id)
+        self.time = (event.time_us, event.time_logical)
+        self.last_hash = event.event_hash
+        self.position += 1
+
+    def add(self, commit: Commit, whole_log: bool = True) -> None:
+        mark, at = commit.mark, commit.end - MARK_BYTES
+        need(mark.commit == self.commit and mark.first_position == self.position, at, "commit out of order")
+        need(mark.writer_epoch >= self.epoch, at + 56, "an earlier writer")
+        need(mark.durable_position >= self.durable, at + 40, "what was durable is so no more")
+        for event in commit.events:
+            self.add_event(event, whole_log)
+        self.commit += 1
+        self.epoch, self.durable = mark.writer_epoch, mark.durable_position
+
+
 def read_segment(raw: bytes) -> tuple[Header, list[Event], list[Mark]]:
-    """All commits of a segment. Stops at the zeros behind the last one; raises FormatError before."""
+    """All commits of one unsealed segment. Stops at the zeros behind the last one; raises FormatError before."""
     header = read_header(raw)
-    events: list[Event] = []
-    marks: list[Mark] = []
-    heads: dict[str, tuple[int, bytes]] = {}
+    order = Order()
+    order.begins(header)
+    commits: list[Commit] = []
     at = HEADER_BYTES
-    position, commit = header.first_position, header.first_commit
-    while at < len(raw) and any(raw[at : at + MARK_BYTES]):
-        start, pending = at, []
-        while raw[at + 4 : at + 7] == b"tF\x01":
-            event, at = read_event(raw, at, header.salt)
-            need(event.position == position + len(pending), event.offset, "position out of order")
-            if event.stream in heads:
-                version, last = heads[event.stream]
-                need(event.version == version + 1 and event.stream_prev == last, event.offset, "broken stream link")
-            heads[event.stream] = (event.version, event.event_hash)
-            pending.append(event)
-        mark = read_mark(raw, at, header.salt)
-        crcs = b"".join(struct.pack("<II", *event.crcs) for event in pending)
-        need(mark.commit == commit and mark.first_position == position, at, "commit out of order")
-        need(mark.count == len(pending) and mark.first_offset == start, at, "mark and frames do not fit")
-        need(mark.frames_crc == crc32c(crcs, header.salt), at + 28, "checksum over the frames")
-        events += pending
-        marks.append(mark)
-        position += len(pending)
-        commit += 1
-        at += MARK_BYTES
+    while any(raw[at : at + MARK_BYTES]):
+        commits.append(read_commit(raw, at, header.salt))
+        order.add(commits[-1], whole_log=header.first_position == 0)
+        at = commits[-1].end
     need(not any(raw[at:]), at, "bytes behind the last commit")
-    return header, events, marks
+    return header, [event for commit in commits for event in commit.events], [commit.mark for commit in commits]
 
 
 def as_json(header: Header, events: list[Event], marks: list[Mark]) -> dict[str, object]:
