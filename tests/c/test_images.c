@@ -5,7 +5,7 @@
 #include "platform/default.h"
 #include "platform/memory.h"
 
-static int32_t os_error;
+static _Thread_local int32_t os_error;
 
 static tally_file open_on(const tally_platform *p, const char *path)
 {

@@ -878,6 +878,11 @@ static void busy_scenario(const tally_platform *platform, void *user_data)
             (void)own->make_directory(c, "/e", 0700, &os_error);
             touch(own, "/e/k");
             touch(own, "/k");
+            (void)own->make_directory(c, "/gone", 0700, &os_error);
+            touch(own, "/gone/n");
+            (void)own->remove_file(c, "/gone/n", &os_error);
+            (void)own->remove_directory(c, "/gone", &os_error);
+            (void)own->sync_directory(c, "/", &os_error); /* its own changes stay, and nothing leads to them */
         }
         status = tally_memory_copy(own, &after, &error);
         CHECK((after != NULL) == (status == TALLY_OK));
