@@ -110,22 +110,30 @@ tally_status tally_frame_check_data(uint32_t seed, const tally_frame *frame, tal
     return TALLY_OK;
 }
 
-tally_status tally_frame_decode(uint32_t seed, const uint8_t *bytes, size_t available, bool check_data,
-                                tally_frame *frame, tally_error *error)
+tally_status tally_frame_find(const uint8_t *bytes, size_t available, tally_frame *frame, tally_error *error)
 {
     memset(frame, 0, sizeof *frame);
     tally_status status = check_lengths(bytes, available, error);
     if (status != TALLY_OK) return status;
+    frame->body_length = tally_load_u32(bytes + AT_BODY_LENGTH);
+    frame->data_length = (size_t)tally_load_u64(bytes + AT_DATA_LENGTH);
+    frame->crc_meta = tally_load_u32(bytes + AT_CRC);
+    frame->crc_data = tally_load_u32(bytes + AT_CRC_DATA);
+    frame->core = bytes + AT_CORE;
+    frame->body = bytes + AT_BODY;
+    frame->data = bytes + AT_BODY + tally_pad8(frame->body_length);
+    frame->length = tally_frame_length(frame->body_length, frame->data_length);
+    return TALLY_OK;
+}
+
+tally_status tally_frame_decode(uint32_t seed, const uint8_t *bytes, size_t available, bool check_data,
+                                tally_frame *frame, tally_error *error)
+{
     tally_frame read;
-    read.body_length = tally_load_u32(bytes + AT_BODY_LENGTH);
-    read.data_length = (size_t)tally_load_u64(bytes + AT_DATA_LENGTH);
+    memset(frame, 0, sizeof *frame);
+    tally_status status = tally_frame_find(bytes, available, &read, error);
+    if (status != TALLY_OK) return status;
     size_t body_end = AT_BODY + tally_pad8(read.body_length);
-    read.crc_meta = tally_load_u32(bytes + AT_CRC);
-    read.crc_data = tally_load_u32(bytes + AT_CRC_DATA);
-    read.core = bytes + AT_CORE;
-    read.body = bytes + AT_BODY;
-    read.data = bytes + body_end;
-    read.length = tally_frame_length(read.body_length, read.data_length);
     if (tally_crc32c(seed, bytes + AT_MAGIC, body_end - AT_MAGIC) != read.crc_meta) {
         return tally_fail_at(error, TALLY_E_DAMAGED, AT_CRC, "the checksum of a frame does not agree");
     }

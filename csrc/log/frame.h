@@ -55,6 +55,9 @@ void tally_frame_encode(uint32_t seed, const uint8_t core[TALLY_CORE_BYTES], con
 /* The kind of what begins at `bytes`, without believing it yet; 0 when there is no frame. */
 uint32_t tally_frame_kind_at(const uint8_t *bytes, size_t available);
 
+/* Where the pieces of an event frame are: its lengths are checked, its checksums not. Statuses as below. */
+tally_status tally_frame_find(const uint8_t *bytes, size_t available, tally_frame *frame, tally_error *error);
+
 /* Reads an event frame. `check_data` false leaves the data's checksum for later. TALLY_E_TRUNCATED,
  * TALLY_E_FORMAT a kind of a later version, TALLY_E_DAMAGED; error->position is the offset in `bytes`. */
 tally_status tally_frame_decode(uint32_t seed, const uint8_t *bytes, size_t available, bool check_data,

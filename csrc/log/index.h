@@ -9,16 +9,7 @@
 #ifndef TALLY_LOG_INDEX_H
 #define TALLY_LOG_INDEX_H
 
-#include "log/segment_file.h"
-
-enum tally_key_kind {
-    TALLY_KEY_STREAM = 1,
-    TALLY_KEY_STREAM_PREFIX = 2,
-    TALLY_KEY_TYPE = 3,
-    TALLY_KEY_TYPE_PREFIX = 4,
-    TALLY_KEY_TAG = 5,
-    TALLY_KEY_SUBJECT = 6 /* a key id of 32 bytes; with erasure */
-};
+#include "log/postings.h"
 
 typedef struct tally_index tally_index;
 
@@ -29,6 +20,30 @@ void tally_index_free(tally_index *index);
 /* Adds the events between what is indexed and `segment->end`. TALLY_E_DAMAGED: a frame that had been checked
  * before does not check now. */
 tally_status tally_index_catch_up(tally_index *index, const tally_segment *segment, tally_error *error);
-size_t tally_index_bytes(const tally_index *index); /* heap held */
+size_t tally_index_bytes(tally_index *index); /* heap held */
+
+/* What has been indexed: events, and the file offset. */
+uint32_t tally_index_events(tally_index *index);
+/* The offset of an event's frame and where the next one begins at the latest; NO: not indexed yet. */
+enum tally_answer tally_index_place(tally_index *index, uint32_t ordinal, uint64_t *offset, uint64_t *limit);
+/* The time of event ordinal & ~63. */
+enum tally_answer tally_index_time(tally_index *index, uint32_t ordinal, int64_t *time_us);
+
+enum tally_answer tally_index_find(tally_index *index, const tally_key *key, tally_entry *entry);
+/* As of postings.h, for entries of TALLY_FORM_MEMORY. */
+enum tally_answer tally_index_next(tally_index *index, uint32_t key, uint32_t from, uint32_t *ordinal);
+enum tally_answer tally_index_before(tally_index *index, uint32_t key, uint32_t before, uint32_t *ordinal);
+void tally_index_fill(tally_index *index, uint32_t key, uint32_t base, uint64_t bits[TALLY_BLOCK_WORDS]);
+uint32_t tally_index_count(tally_index *index, uint32_t key, uint32_t before);
+enum tally_answer tally_index_at(tally_index *index, uint32_t key, uint32_t number, uint32_t *ordinal);
+
+/* The largest ordinal < `before` whose id (or idempotency digest) has the same hash: a candidate. */
+enum tally_answer tally_index_candidate(tally_index *index, bool idempotency, const uint8_t value[16],
+                                     uint32_t before, uint32_t *ordinal);
+
+/* The key of a kind whose name is the first behind `after` and begins with `prefix`; its name is copied to `name`
+ * (TALLY_STREAM_MAX bytes). For lists. */
+enum tally_answer tally_index_list(tally_index *index, uint32_t kind, tally_text prefix, tally_text after,
+                                   char *name, size_t *length, tally_entry *entry);
 
 #endif

@@ -26,7 +26,7 @@ typedef struct tally_place {
     tally_segment *segment; /* of the view */
     uint32_t ordinal;
     uint64_t offset;
-    size_t length; /* of the frame; bytes needed for a copy */
+    size_t length; /* of the frame, and of marks behind it when it is not mapped; bytes needed for a copy */
 } tally_place;
 tally_status tally_lookup_place(const tally_view *view, uint64_t position, tally_place *place, tally_error *error);
 
@@ -35,5 +35,12 @@ tally_status tally_lookup_place(const tally_view *view, uint64_t position, tally
  * check: TALLY_OK with data_state TALLY_DATA_DAMAGED. */
 tally_status tally_lookup_event(const tally_place *place, uint64_t position, bool copy, uint8_t *scratch,
                                 tally_event *event, tally_error *error);
+/* The same of bytes that were read already: place->length of them. */
+tally_status tally_lookup_decode(const tally_place *place, uint64_t position, const uint8_t *bytes, tally_event *event,
+                                 tally_error *error);
+
+/* The first position in [from, end) whose event's time is not before `time_us`; `end` when there is none. */
+tally_status tally_lookup_time(const tally_view *view, uint64_t from, uint64_t end, int64_t time_us,
+                               uint64_t *position, tally_error *error);
 
 #endif

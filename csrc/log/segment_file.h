@@ -30,7 +30,7 @@ typedef struct tally_segment {
 
     /* unsealed */
     _Atomic(uint64_t) end;       /* file offset behind the last whole commit; stored with release */
-    struct tally_index *index;   /* never NULL; caught up by who looks */
+    struct tally_index *index;   /* never NULL; caught up by who looks; of a sealed one used when `distrusted` */
     tally_tail *tail;            /* NULL when everything is in the file */
 
     /* sealed */
@@ -40,7 +40,9 @@ typedef struct tally_segment {
     size_t section_count;
     tally_section_entry entries[TALLY_SECTIONS_MAX];
     tally_section sections[TALLY_SECTIONS_MAX];
+    _Atomic(bool) distrusted; /* a section did not check, or lies: the frames are read instead */
     _Atomic(uint32_t) *touched; /* a bit per event: its checksums agreed */
+    _Atomic(uint32_t) *checked; /* a bit per page of all sections */
 } tally_segment;
 
 /* Opens an existing file and decides by its trailer whether it is sealed. Of an unsealed one `end` is
@@ -55,8 +57,28 @@ void tally_segment_hold(tally_segment *segment);
 void tally_segment_release(tally_segment *segment);
 
 /* Reads bytes [offset, offset + length) of the log part: from the map, the tail, the file. `*bytes` points into
- * the map, or to `scratch` (of at least `length`). TALLY_E_TRUNCATED beyond the end. */
+ * the map, or to `scratch` (of at least `length`). An unsealed one is read beyond `end` too, as far as its file
+ * goes. TALLY_E_TRUNCATED behind that, or behind the trailer's data_end. */
 tally_status tally_segment_bytes(const tally_segment *segment, uint64_t offset, size_t length, uint8_t *scratch,
                                  const uint8_t **bytes, tally_error *error);
+
+/* Where the log part ends: of an unsealed one, now. */
+static inline uint64_t tally_segment_end(const tally_segment *segment)
+{
+    return segment->sealed ? segment->trailer.data_end
+                           : atomic_load_explicit(&segment->end, memory_order_acquire);
+}
+/* The number of events of a sealed one. */
+static inline uint64_t tally_segment_events(const tally_segment *segment)
+{
+    return segment->trailer.last_position - segment->trailer.first_position + 1;
+}
+
+/* The section with a tag and a version, or NULL. */
+const tally_section *tally_segment_section(const tally_segment *segment, const char tag[4], uint16_t version);
+
+/* Damage of the event at `position`, or TALLY_POSITION_NONE: names the file and the offset; `why` may be NULL. */
+tally_status tally_segment_damaged(const tally_segment *segment, uint64_t position, uint64_t offset,
+                                   const tally_error *why, tally_error *error);
 
 #endif
