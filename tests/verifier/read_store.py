@@ -78,20 +78,22 @@ class Store:
         return sum(len(segment.events) for segment in self.segments)
 
 
-def segment_files(directory: Path) -> list[Path]:
-    """The newest generation of each number, in order."""
-    found: dict[int, tuple[int, Path]] = {}
-    for path in sorted(directory.iterdir()):
+def segment_files(directory: Path, notes: list[str]) -> list[Path]:
+    """In the order of their numbers."""
+    found: dict[int, Path] = {}
+    for path in directory.iterdir():
         match = SEGMENT.fullmatch(path.name)
-        if match is None:
-            if not OURS.fullmatch(path.name):
-                raise StoreError(path.name, 0, "no file of a store")
-            continue
-        number, generation = int(match[1]), int(match[2])
-        found[number] = max(found.get(number, (-1, path)), (generation, path))
+        if match is not None:
+            if int(match[2]) != 0:
+                raise StoreError(path.name, 0, "a generation of a later version")
+            found[int(match[1])] = path
+        elif not OURS.fullmatch(path.name):
+            notes.append(f"{path.name}: no file of a store")
+    if not found and notes:
+        raise StoreError(directory.name, 0, "no store")
     if sorted(found) != list(range(len(found))):
         raise StoreError(directory.name, 0, f"segments are missing: there are {sorted(found)}")
-    return [found[number][1] for number in sorted(found)]
+    return [found[number] for number in sorted(found)]
 
 
 def compare_header(segment: Segment, first: Header, order: Order) -> None:
@@ -152,7 +154,7 @@ def read_store(directory: Path, sections: Callable[[Segment], None] | None = Non
     order = Order()
     head = directory / "HEAD"
     store.head = read_head(head.read_bytes()) if head.exists() else None
-    files = segment_files(directory)
+    files = segment_files(directory, store.notes)
     for path in files:
         raw = path.read_bytes()
         before = store.segments[-1] if store.segments else None
