@@ -1,5 +1,8 @@
+#define __USE_MINGW_ANSI_STDIO 1 /* makes PRIu64 work on Windows; no effect elsewhere */
+
 #include "log/chain.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -204,6 +207,11 @@ static tally_status stop_at_header(tally_chain *chain, uint64_t number, tally_st
 {
     enum tally_header_state state;
     tally_segment_header header;
+    if (was == TALLY_E_NOT_FOUND) { /* it was listed: a writer that recovers has just removed it */
+        stop(chain, TALLY_CHAIN_MISSING, number, 0);
+        (void)tally_fail_at(&chain->why, TALLY_E_NOT_FOUND, 0, "the segment has just been removed");
+        return TALLY_OK;
+    }
     if (was != TALLY_E_FORMAT && was != TALLY_E_DAMAGED && was != TALLY_E_TRUNCATED) return was;
     tally_status status = tally_header_look(chain->folder, number, &state, &header, &chain->why, error);
     if (status != TALLY_OK) return status;
@@ -265,4 +273,16 @@ void tally_chain_free(tally_chain *chain)
     if (chain->segments != NULL) chain->folder->platform->release(chain->folder->platform->context, chain->segments);
     chain->segments = NULL;
     tally_directory_free(&chain->directory);
+}
+
+tally_status tally_chain_refuse(const tally_chain *chain, tally_status status, const char *because, tally_error *error)
+{
+    char name[TALLY_NAME_BYTES];
+    char path[TALLY_PATH_MAX];
+    tally_name_segment(chain->break_number, 0, name);
+    if (tally_folder_join(chain->folder, name, path, NULL) != TALLY_OK) path[0] = '\0';
+    (void)tally_fail_os(error, status, 0, path, "%s, offset %" PRIu64 ", position %" PRIu64 ": %.60s; %s", name,
+                        chain->break_offset, chain->next_position, chain->why.message, because);
+    if (error != NULL) error->position = chain->next_position;
+    return status;
 }

@@ -52,6 +52,10 @@ tally_status tally_chain_open(tally_chain *chain, const tally_folder *folder, ui
                               bool writable, tally_error *error);
 void tally_chain_free(tally_chain *chain);
 
+/* Says where and why the chain ends, and why that is no good. */
+tally_status tally_chain_refuse(const tally_chain *chain, tally_status status, const char *because,
+                                tally_error *error);
+
 /* Looks at the beginning of a segment's file. */
 tally_status tally_header_look(const tally_folder *folder, uint64_t number, enum tally_header_state *state,
                                tally_segment_header *header, tally_error *why, tally_error *error);

@@ -13,18 +13,6 @@
 
 /* ----------------------------------------------------------------------------------------- refusal */
 
-static tally_status refuse(const tally_chain *chain, tally_status status, const char *because, tally_error *error)
-{
-    char name[TALLY_NAME_BYTES];
-    char path[TALLY_PATH_MAX];
-    tally_name_segment(chain->break_number, 0, name);
-    if (tally_folder_join(chain->folder, name, path, NULL) != TALLY_OK) path[0] = '\0';
-    (void)tally_fail_os(error, status, 0, path, "%s, offset %" PRIu64 ", position %" PRIu64 ": %.60s; %s", name,
-                        chain->break_offset, chain->next_position, chain->why.message, because);
-    if (error != NULL) error->position = chain->next_position;
-    return status;
-}
-
 static tally_status refuse_damage(const tally_chain *chain, const tally_evidence *evidence, tally_error *error)
 {
     char because[160];
@@ -37,25 +25,25 @@ static tally_status refuse_damage(const tally_chain *chain, const tally_evidence
                        "it had been durable, says %s at %" PRIu64 "; read-only and salvage still work", evidence->file,
                        evidence->offset);
     }
-    return refuse(chain, TALLY_E_DAMAGED, because, error);
+    return tally_chain_refuse(chain, TALLY_E_DAMAGED, because, error);
 }
 
 /* What no crash explains is not ours to cut. */
 static tally_status judge(const tally_chain *chain, const tally_evidence *evidence, tally_error *error)
 {
     if (chain->end == TALLY_CHAIN_UNKNOWN || evidence->unknown) {
-        return refuse(chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one", error);
+        return tally_chain_refuse(chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one", error);
     }
     if (chain->end == TALLY_CHAIN_BROKEN) {
-        return refuse(chain, TALLY_E_DAMAGED, "no crash explains that; read-only and salvage still work", error);
+        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "no crash explains that; read-only and salvage still work", error);
     }
     if (evidence->proves_damage) return refuse_damage(chain, evidence, error);
     if (chain->any_event && !chain->last_known) {
-        return refuse(chain, TALLY_E_DAMAGED, "the last event is damaged; read-only and salvage still work", error);
+        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "the last event is damaged; read-only and salvage still work", error);
     }
     for (size_t i = 0; i < chain->count; i++) {
         if (chain->segments[i]->header.compatible & ~TALLY_SEGMENT_COMPATIBLE_KNOWN) {
-            return refuse(chain, TALLY_E_FORMAT, "it uses features that only a later version may write", error);
+            return tally_chain_refuse(chain, TALLY_E_FORMAT, "it uses features that only a later version may write", error);
         }
     }
     return TALLY_OK;
