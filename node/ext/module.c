@@ -1,13 +1,15 @@
-#include "shim.h"
+#include "store.h"
 
 #include <stdlib.h>
 
 /* The module: once per environment, with nothing static but the core itself. */
 
-/* The environment goes down: other threads find nobody from here on. Nothing waits. */
+/* The environment goes down: other threads find nobody from here on. Nothing waits, but for stores
+ * that are written out. */
 static void going_down(void *data)
 {
     node_shim *shim = data;
+    stores_going_down(shim);
     for (node_part *part = shim->parts; part != NULL; part = part->next) {
         part_close(part);
         part->env = NULL;
@@ -34,7 +36,8 @@ static bool define_all(napi_env env, napi_value exports)
     static const shim_function functions[] = {{"version", version}};
     return shim_define(env, exports, functions, 1) && errors_define(env, exports) && native_define(env, exports) &&
            registry_define(env, exports) && register_define(env, exports) && looking_define(env, exports) &&
-           run_define(env, exports) && wakeup_define(env, exports) && capi_define(env, exports);
+           run_define(env, exports) && wakeup_define(env, exports) && capi_define(env, exports) &&
+           store_define(env, exports);
 }
 
 NAPI_MODULE_INIT()

@@ -43,11 +43,13 @@
 
 struct node_part;
 struct node_borrowed;
+struct node_store;
 
 typedef struct node_shim {
     napi_env env;
     napi_ref error_factory;
-    struct node_part *parts; /* all that were not collected */
+    struct node_part *parts;   /* all that were not collected */
+    struct node_store *stores; /* all that may be open (store.h) */
     struct node_yard *yard;
 } node_shim;
 
