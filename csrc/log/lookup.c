@@ -231,11 +231,3 @@ tally_status tally_lookup_time(const tally_view *view, uint64_t from, uint64_t e
     *position = found < from ? from : found > end ? end : found;
     return TALLY_OK;
 }
-
-tally_status tally_lookup_match(const tally_view *view, uint64_t from, uint64_t end, const tally_text *types,
-                                size_t type_count, const tally_text *tags, size_t tag_count, uint64_t *position,
-                                tally_error *error)
-{
-    (void)view, (void)from, (void)end, (void)types, (void)type_count, (void)tags, (void)tag_count, (void)position;
-    return tally_fail(error, TALLY_E_UNSUPPORTED, "not yet");
-}
