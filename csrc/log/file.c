@@ -1,5 +1,6 @@
 #include "log/file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -259,12 +260,10 @@ tally_status tally_file_replace(const tally_folder *folder, const char *name, co
                                 tally_error *error)
 {
     char new_name[TALLY_NAME_BYTES + sizeof TALLY_NAME_NEW];
-    size_t name_length = strlen(name);
-    if (name_length > TALLY_NAME_BYTES) {
+    if (strlen(name) > TALLY_NAME_BYTES) {
         return tally_fail_os(error, TALLY_E_LENGTH, 0, folder->path, "the name of a file of the store is too long");
     }
-    memcpy(new_name, name, name_length);
-    memcpy(new_name + name_length, TALLY_NAME_NEW, sizeof TALLY_NAME_NEW);
+    (void)snprintf(new_name, sizeof new_name, "%s" TALLY_NAME_NEW, name);
     tally_status status = write_new(folder, new_name, bytes, length, error);
     if (status == TALLY_OK) status = rename_over(folder, new_name, name, error);
     if (status != TALLY_OK) {
