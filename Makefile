@@ -209,6 +209,17 @@ $(OUT)/bench/registry: $(bench_objects) $(OUT)/libtallystick.a $(PEER)
 	@$(SAY) "  LD $@"
 	$(Q)$(GCC) $(FLAGS) -flto=auto $^ -o $@ $(LIBS) -ldl -lm
 -include $(wildcard $(OUT)/bench/c/*.d)
+# The logs that compete; batpak is a Rust archive, left out without cargo.
+BATPAK := $(wildcard $(OUT)/bench/batpak/release/libbatpak_peer.a)
+store_objects := $(patsubst benchmarks/store/%.c,$(OUT)/bench/store-objects/%.o,$(wildcard benchmarks/store/*.c))
+$(OUT)/bench/store-objects/%.o: benchmarks/store/%.c csrc/flags.txt Makefile $(BATPAK)
+	@mkdir -p $(@D)
+	@$(SAY) "  CC $@"
+	$(Q)$(GCC) $(FLAGS) -Werror -DTALLY_STATIC $(if $(BATPAK),-DWITH_BATPAK) $(INCLUDES) -Ibenchmarks/peers -MMD -MP -c $< -o $@
+$(OUT)/bench/store: $(store_objects) $(OUT)/bench/c/harness.o $(OUT)/libtallystick.a $(BATPAK)
+	@$(SAY) "  LD $@"
+	$(Q)$(GCC) $(FLAGS) -flto=auto $^ -o $@ $(LIBS) -lsqlite3 -llmdb -ldl -lm
+-include $(wildcard $(OUT)/bench/store-objects/*.d)
 
 # Windows is not a supported system yet; that the core compiles for it is kept true.
 MINGW := x86_64-w64-mingw32-gcc

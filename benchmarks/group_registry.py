@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 from pathlib import Path
 
-from programs import OUT, ROOT, Cells, Unavailable, run
+from programs import OUT, ROOT, Cells, Unavailable, build_crate, run
 from rows import Bar, Row, at_most, make_row, more_at_most, ratio_at_least, ratio_at_most
 
 PEER = "registry-io 1.0.0"
@@ -18,8 +16,6 @@ FAR_BARE = "bare loop, shared library"
 # handlers: many processes, each with its own places, and medians over all.
 PROCESSES = {"notify": 15, "rest": 3}
 LIBRARIES = ("out/libtallystick.so", "out/bench/libbare.so")
-# The edition that registry-io is written in.
-RUST_MIN = (1, 85)
 
 NOTIFY_BARS = {0: 0.40, 1: 0.90, 4: 0.85, 16: 0.95, 64: 1.00}
 BARE_BARS: dict[int, Bar] = {
@@ -32,16 +28,8 @@ BARE_BARS: dict[int, Bar] = {
 
 def build_peer() -> None:
     """Without a Rust compiler our own rows and those against the bare loop are still measured."""
-    if shutil.which("cargo") is None:
-        print(f"cargo is not installed: no rows against {PEER}. Install Rust {RUST_MIN[0]}.{RUST_MIN[1]} or later.")
-        return
-    found = re.search(r"(\d+)\.(\d+)", run(["rustc", "--version"]))
-    if found is None or (int(found[1]), int(found[2])) < RUST_MIN:
-        print(f"rustc is older than {RUST_MIN[0]}.{RUST_MIN[1]}: no rows against {PEER}")
-        return
-    crate = ROOT / "benchmarks" / "peers" / "registry_io"
-    run(["cargo", "build", "--quiet", "--release"], cwd=crate, env={"CARGO_TARGET_DIR": str(OUT / "registry_io")})
-    print(f"{PEER}: opt-level 3, fat LTO, one codegen unit, panic=unwind; its loop is in Rust, so notify is inlined")
+    if build_crate("registry_io", PEER):
+        print(f"{PEER}: opt-level 3, fat LTO, one codegen unit, panic=unwind; its loop is in Rust, so notify is inlined")
 
 
 def measure(root: Path) -> list[Row]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,9 @@ from rows import Samples
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out" / "bench"
-TIMEOUT_S = 300
+TIMEOUT_S = 1800
+# The edition that the peers' crates are written in.
+RUST_MIN = (1, 85)
 
 
 class Unavailable(Exception):
@@ -33,6 +37,20 @@ def run(command: Sequence[str | Path], cwd: Path = ROOT, env: dict[str, str] | N
         last = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise Unavailable(f"`{' '.join(words[:3])}` exited with {done.returncode}: {' / '.join(last)}")
     return done.stdout
+
+
+def build_crate(name: str, peer: str) -> bool:
+    """Builds benchmarks/peers/NAME; False, and says why, where there is no Rust compiler for it."""
+    if shutil.which("cargo") is None:
+        print(f"cargo is not installed: no rows against {peer}. Install Rust {RUST_MIN[0]}.{RUST_MIN[1]} or later.")
+        return False
+    found = re.search(r"(\d+)\.(\d+)", run(["rustc", "--version"]))
+    if found is None or (int(found[1]), int(found[2])) < RUST_MIN:
+        print(f"rustc is older than {RUST_MIN[0]}.{RUST_MIN[1]}: no rows against {peer}")
+        return False
+    crate = ROOT / "benchmarks" / "peers" / name
+    run(["cargo", "build", "--quiet", "--release"], cwd=crate, env={"CARGO_TARGET_DIR": str(OUT / name)})
+    return True
 
 
 class Cells:

@@ -1,4 +1,4 @@
-"""Measures, and says honestly what came out. `make bench [ONLY=registry,python,node]`
+"""Measures, and says honestly what came out. `make bench [ONLY=registry,store,python,node]`
 
 Ours and the peers take turns in one run; each row shows medians, their ratio, the spread and whether the bar of
 the specification holds. The rows are also in out/bench/GROUP.json, one JSON object per line. The exit code is 0
@@ -17,12 +17,14 @@ from pathlib import Path
 import group_node
 import group_python
 import group_registry
+import group_store
 from programs import Unavailable
 from rows import Row, print_table, write_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS: dict[str, Callable[[Path], list[Row]]] = {
     "registry": group_registry.measure,
+    "store": group_store.measure,
     "python": group_python.measure,
     "node": group_node.measure,
 }

@@ -86,7 +86,9 @@ for what in "$@"; do
         lint)
             want_c; want_python; want clang-format clang-format; want clang-tidy clang-tidy; want cppcheck cppcheck
             install_missing; venv test; venv lint; venv bench; setup_node ;;
-        bench) want_c; want_python; install_missing; venv test; venv bench; setup_node ;;
+        bench)
+            want_c; want_python; want libsqlite3-dev /usr/include/sqlite3.h; want liblmdb-dev /usr/include/lmdb.h
+            install_missing; venv test; venv bench; setup_node ;;
         valgrind) want valgrind valgrind; install_missing ;;
         *) say "unknown: $what"; exit 2 ;;
     esac
