@@ -196,6 +196,8 @@ bool tally_index_add_hashed(tally_index *index, tally_index_hashed *hashed, cons
     uint32_t hash = tally_hash_value(index->salt, value);
     uint32_t slot = hash & hashed->mask;
     while (hashed->slots[slot] != 0) slot = (slot + 1) & hashed->mask;
+    if (hashed->count == 0 || memcmp(value, hashed->least, 16) < 0) memcpy(hashed->least, value, 16);
+    if (hashed->count == 0 || memcmp(value, hashed->most, 16) > 0) memcpy(hashed->most, value, 16);
     hashed->hashes[hashed->count] = hash;
     hashed->ordinals[hashed->count] = ordinal;
     hashed->slots[slot] = ++hashed->count;

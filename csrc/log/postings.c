@@ -2,13 +2,12 @@
 
 #include "base/bytes.h"
 #include "log/index.h"
-#include "log/sealed.h"
 
 /* ------------------------------------------------------------------------------------------ arrays */
 
 static bool array_at(const tally_postings *postings, uint32_t number, uint32_t *ordinal)
 {
-    const tally_section *section = tally_segment_section(postings->segment, TALLY_SECTION_POST, 1);
+    const tally_section *section = postings->segment->known.postings;
     return section != NULL && tally_section_u32(section, ((uint64_t)postings->entry.at + number) * 4, ordinal);
 }
 
@@ -50,7 +49,7 @@ static bool array_fill(tally_postings *postings, uint32_t base, uint64_t bits[TA
 {
     enum { PIECE = 64 };
     uint8_t piece[PIECE * 4];
-    const tally_section *section = tally_segment_section(postings->segment, TALLY_SECTION_POST, 1);
+    const tally_section *section = postings->segment->known.postings;
     uint32_t at;
     if (section == NULL || !array_below(postings, base, &at)) return false;
     while (at < postings->entry.count) {
@@ -75,7 +74,7 @@ static bool array_fill(tally_postings *postings, uint32_t base, uint64_t bits[TA
 
 static bool bitmap_word(const tally_postings *postings, uint32_t word, uint64_t *bits)
 {
-    const tally_section *section = tally_segment_section(postings->segment, TALLY_SECTION_POST, 1);
+    const tally_section *section = postings->segment->known.postings;
     return section != NULL && tally_section_u64(section, ((uint64_t)postings->entry.at + word * 2u) * 4, bits);
 }
 
@@ -111,7 +110,7 @@ static enum tally_answer bitmap_before(const tally_postings *postings, uint32_t 
 static bool bitmap_fill(const tally_postings *postings, uint32_t base, uint64_t bits[TALLY_BLOCK_WORDS])
 {
     uint8_t block[TALLY_BLOCK_WORDS * 8];
-    const tally_section *section = tally_segment_section(postings->segment, TALLY_SECTION_POST, 1);
+    const tally_section *section = postings->segment->known.postings;
     if (base > postings->entry.last) return true;
     uint32_t words = (postings->entry.last - base) / 64 + 1;
     if (words > TALLY_BLOCK_WORDS) words = TALLY_BLOCK_WORDS;

@@ -5,12 +5,7 @@
 
 #include "log/postings.h"
 
-#define TALLY_SECTION_OFFS "OFFS"
-#define TALLY_SECTION_IDIX "IDIX"
-#define TALLY_SECTION_IDEM "IDEM"
-#define TALLY_SECTION_NAME "NAME"
-#define TALLY_SECTION_POST "POST"
-#define TALLY_SECTION_TIME "TIME"
+#define TALLY_NAME_RECORD_BYTES 32
 
 /* As of index.h. */
 enum tally_answer tally_sealed_place(const tally_segment *segment, uint32_t ordinal, uint64_t *offset,

@@ -136,6 +136,28 @@ static bool read_table(tally_segment *segment, uint64_t size)
     return true;
 }
 
+/* The section with a tag, of the layout that this library reads; else NULL. */
+static const tally_section *section_of(const tally_segment *segment, const char tag[4])
+{
+    for (size_t i = 0; i < segment->section_count; i++) {
+        const tally_section_entry *entry = &segment->entries[i];
+        bool wanted = memcmp(entry->tag, tag, sizeof entry->tag) == 0 && entry->version == TALLY_SECTION_VERSION;
+        if (wanted) return &segment->sections[i];
+    }
+    return NULL;
+}
+
+static void know_sections(tally_segment *segment)
+{
+    segment->known.offsets = section_of(segment, TALLY_SECTION_OFFSETS);
+    segment->known.times = section_of(segment, TALLY_SECTION_TIMES);
+    segment->known.ids = section_of(segment, TALLY_SECTION_IDS);
+    segment->known.digests = section_of(segment, TALLY_SECTION_DIGESTS);
+    segment->known.names = section_of(segment, TALLY_SECTION_NAMES);
+    segment->known.name_hashes = section_of(segment, TALLY_SECTION_NAME_HASHES);
+    segment->known.postings = section_of(segment, TALLY_SECTION_POSTINGS);
+}
+
 static tally_status take_sections(tally_segment *segment, tally_error *error)
 {
     const tally_platform *platform = segment->folder->platform;
@@ -166,6 +188,7 @@ static tally_status take_sections(tally_segment *segment, tally_error *error)
                                                .checked = segment->checked + word};
         word += (size_t)(tally_section_file_bytes(entry->length) / TALLY_PAGE_BYTES + 31) / 32;
     }
+    know_sections(segment);
     return TALLY_OK;
 }
 
@@ -239,15 +262,6 @@ tally_status tally_segment_open(const tally_folder *folder, uint64_t number, uin
 }
 
 /* ------------------------------------------------------------------------------------------ reading */
-
-const tally_section *tally_segment_section(const tally_segment *segment, const char tag[4], uint16_t version)
-{
-    for (size_t i = 0; i < segment->section_count; i++) {
-        const tally_section_entry *entry = &segment->entries[i];
-        if (memcmp(entry->tag, tag, sizeof entry->tag) == 0 && entry->version == version) return &segment->sections[i];
-    }
-    return NULL;
-}
 
 static TALLY_COLD tally_status truncated(const tally_segment *segment, uint64_t offset, tally_error *error)
 {

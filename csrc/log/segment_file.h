@@ -18,6 +18,16 @@
 
 struct tally_index;
 
+/* Layout: docs/FORMAT.md, "Sections". */
+#define TALLY_SECTION_OFFSETS "OFFS"
+#define TALLY_SECTION_TIMES "TIME"
+#define TALLY_SECTION_IDS "IDIX"
+#define TALLY_SECTION_DIGESTS "IDEM"
+#define TALLY_SECTION_NAMES "NAME"
+#define TALLY_SECTION_NAME_HASHES "HASH"
+#define TALLY_SECTION_POSTINGS "POST"
+#define TALLY_SECTION_VERSION 1u
+
 typedef struct tally_segment {
     _Atomic(uint32_t) references;
     bool sealed;
@@ -40,6 +50,15 @@ typedef struct tally_segment {
     size_t section_count;
     tally_section_entry entries[TALLY_SECTIONS_MAX];
     tally_section sections[TALLY_SECTIONS_MAX];
+    struct { /* into `sections`; NULL: there is none of this version */
+        const tally_section *offsets;
+        const tally_section *times;
+        const tally_section *ids;
+        const tally_section *digests;
+        const tally_section *names;
+        const tally_section *name_hashes;
+        const tally_section *postings;
+    } known;
     _Atomic(bool) distrusted; /* a section did not check, or lies: the frames are read instead */
     _Atomic(uint32_t) *touched; /* a bit per event: its checksums agreed */
     _Atomic(uint32_t) *checked; /* a bit per page of all sections */
@@ -73,9 +92,6 @@ static inline uint64_t tally_segment_events(const tally_segment *segment)
 {
     return segment->trailer.last_position - segment->trailer.first_position + 1;
 }
-
-/* The section with a tag and a version, or NULL. */
-const tally_section *tally_segment_section(const tally_segment *segment, const char tag[4], uint16_t version);
 
 /* Damage of the event at `position`, or TALLY_POSITION_NONE: names the file and the offset; `why` may be NULL. */
 tally_status tally_segment_damaged(const tally_segment *segment, uint64_t position, uint64_t offset,
