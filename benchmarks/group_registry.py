@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from programs import OUT, ROOT, Cells, Unavailable, build_crate, run
+from programs import OUT, Cells, Unavailable, build_crate, run
 from rows import Bar, Row, at_most, make_row, more_at_most, ratio_at_least, ratio_at_most
 
 PEER = "registry-io 1.0.0"
@@ -29,7 +29,9 @@ BARE_BARS: dict[int, Bar] = {
 def build_peer() -> None:
     """Without a Rust compiler our own rows and those against the bare loop are still measured."""
     if build_crate("registry_io", PEER):
-        print(f"{PEER}: opt-level 3, fat LTO, one codegen unit, panic=unwind; its loop is in Rust, so notify is inlined")
+        print(
+            f"{PEER}: opt-level 3, fat LTO, one codegen unit, panic=unwind; its loop is in Rust, so notify is inlined"
+        )
 
 
 def measure(root: Path) -> list[Row]:

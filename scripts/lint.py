@@ -19,7 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "out" / "venv" / "bin"
 SEEN = ROOT / "out" / "lint"
 JOBS = 2
-C_FOLDERS = ("csrc", "python/ext", "node/ext", "tests/c", "tests/fuzz", "benchmarks/c", "benchmarks/store", "benchmarks/node", "examples")
+C_FOLDERS = (
+    "csrc",
+    "python/ext",
+    "node/ext",
+    "tests/c",
+    "tests/fuzz",
+    "benchmarks/c",
+    "benchmarks/store",
+    "benchmarks/node",
+    "examples",
+)
 PYTHON_FOLDERS = ("setup.py", "python", "tests", "scripts", "benchmarks", "examples")
 
 

@@ -51,10 +51,10 @@ static void contest(const char *name, size_t batch, size_t data_bytes, const ent
     }
 }
 
-#define CONTEST(name, batch, bytes, operations, rounds, ...)                                             \
-    do {                                                                                                 \
-        const entry entries[] = {__VA_ARGS__};                                                           \
-        contest(name, batch, bytes, entries, sizeof entries / sizeof *entries, operations, rounds);      \
+#define CONTEST(name, batch, bytes, operations, rounds, ...)                                        \
+    do {                                                                                            \
+        const entry entries[] = {__VA_ARGS__};                                                      \
+        contest(name, batch, bytes, entries, sizeof entries / sizeof *entries, operations, rounds); \
     } while (0)
 
 /* ------------------------------------------------------------------------------------ two threads */

@@ -34,8 +34,7 @@ const char *event_stream(uint64_t number, size_t *length)
     static char names[STREAMS][16];
     static size_t lengths[STREAMS];
     if (lengths[0] == 0)
-        for (size_t i = STREAMS; i-- > 0;)
-            lengths[i] = (size_t)snprintf(names[i], sizeof names[i], "account/%zu", i);
+        for (size_t i = STREAMS; i-- > 0;) lengths[i] = (size_t)snprintf(names[i], sizeof names[i], "account/%zu", i);
     *length = lengths[number % STREAMS];
     return names[number % STREAMS];
 }

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-
 #ifdef WITH_BATPAK
 
 typedef struct rust {

@@ -40,10 +40,11 @@ static void *open_sqlite(const char *directory, promise wanted, size_t data_byte
     run_text(log->database, "PRAGMA journal_mode=WAL");
     run_text(log->database, wanted == PROMISE_DURABLE  ? "PRAGMA synchronous=FULL"
                             : wanted == PROMISE_NORMAL ? "PRAGMA synchronous=NORMAL"
-                                                        : "PRAGMA synchronous=OFF");
+                                                       : "PRAGMA synchronous=OFF");
     run_text(log->database, "PRAGMA mmap_size=17179869184");
     run_text(log->database, "PRAGMA cache_size=-65536");
-    run_text(log->database, "CREATE TABLE IF NOT EXISTS events(position INTEGER PRIMARY KEY, stream TEXT, type TEXT, data BLOB)");
+    run_text(log->database,
+             "CREATE TABLE IF NOT EXISTS events(position INTEGER PRIMARY KEY, stream TEXT, type TEXT, data BLOB)");
     log->begin = prepare(log->database, "BEGIN");
     log->commit = prepare(log->database, "COMMIT");
     log->insert = prepare(log->database, "INSERT INTO events VALUES(?, ?, ?, ?)");
@@ -96,8 +97,9 @@ static size_t page_sqlite(void *state, size_t stream, uint64_t from)
     if (stream < STREAMS) {
         if (log->page == NULL) {
             run_text(log->database, "CREATE INDEX IF NOT EXISTS by_stream ON events(stream, position)");
-            log->page = prepare(log->database,
-                                "SELECT stream, type, data FROM events WHERE position >= ? AND stream = ? ORDER BY position LIMIT 100");
+            log->page = prepare(
+                log->database,
+                "SELECT stream, type, data FROM events WHERE position >= ? AND stream = ? ORDER BY position LIMIT 100");
         }
         statement = log->page;
         size_t length;

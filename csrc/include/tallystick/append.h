@@ -45,7 +45,7 @@ typedef struct tally_expectation {
     tally_text stream; /**< empty: the stream of the first draft */
     uint32_t expect;   /**< TALLY_EXPECT_… */
     uint32_t reserved;
-    uint64_t version;  /**< with TALLY_EXPECT_VERSION */
+    uint64_t version; /**< with TALLY_EXPECT_VERSION */
 } tally_expectation;
 
 /**
@@ -142,8 +142,8 @@ typedef int32_t (*tally_gate)(void *user_data, const tally_draft *drafts, size_t
 
 typedef struct tally_gate_options {
     size_t size;
-    tally_text name;    /**< for messages and records, 1 to 127 bytes; empty: "gate" */
-    uint32_t record;    /**< 1: a refusal is recorded as an event of stream "$gates" that holds gate, code,
+    tally_text name; /**< for messages and records, 1 to 127 bytes; empty: "gate" */
+    uint32_t record; /**< 1: a refusal is recorded as an event of stream "$gates" that holds gate, code,
                              stream and type of the first draft, and never data */
     uint32_t reserved;
     tally_destructor destructor; /**< of user_data; runs once, when no call is inside; may be NULL */
@@ -195,8 +195,8 @@ typedef struct tally_completions_options {
 } tally_completions_options;
 
 /** @return TALLY_OK; TALLY_E_NULL; TALLY_E_STRUCT_SIZE; TALLY_E_NO_MEMORY */
-TALLY_API tally_status tally_completions_open(const tally_completions_options *options,
-                                              tally_completions **completions, tally_error *error);
+TALLY_API tally_status tally_completions_open(const tally_completions_options *options, tally_completions **completions,
+                                              tally_error *error);
 
 /**
  * Takes what has completed, oldest first.
@@ -205,8 +205,8 @@ TALLY_API tally_status tally_completions_open(const tally_completions_options *o
  * @param count  receives how many; 0: none now, and `wake` will be called for the next
  * @return TALLY_OK; TALLY_E_NULL; TALLY_E_RANGE capacity 0; TALLY_E_CLOSED
  */
-TALLY_API tally_status tally_completions_take(tally_completions *completions, tally_completion *items,
-                                              size_t capacity, size_t *count, tally_error *error);
+TALLY_API tally_status tally_completions_take(tally_completions *completions, tally_completion *items, size_t capacity,
+                                              size_t *count, tally_error *error);
 
 /** Drops what was not taken; calls under way complete into nothing, `wake` is not called any more. */
 TALLY_API tally_status tally_completions_close(tally_completions **completions);
@@ -223,9 +223,8 @@ TALLY_API tally_status tally_completions_close(tally_completions **completions);
  *         tally_store_append_many. All other outcomes come with the completion
  */
 TALLY_API tally_status tally_store_append_async(tally_store *store, const tally_draft *drafts, size_t count,
-                                                const tally_append_options *options,
-                                                tally_completions *completions, uint64_t token,
-                                                tally_receipt *receipts, tally_error *error);
+                                                const tally_append_options *options, tally_completions *completions,
+                                                uint64_t token, tally_receipt *receipts, tally_error *error);
 
 /**
  * Completes when everything up to and with `position` has reached `level`; TALLY_POSITION_NONE stands for

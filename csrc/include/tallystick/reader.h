@@ -43,17 +43,17 @@ typedef struct tally_query {
     tally_text stream_prefix; /**< all that begin with it; not with `stream` */
     const tally_text *types;  /**< any of them: exact, or "order.*" for all that begin with "order." */
     size_t type_count;
-    const tally_text *tags;   /**< all of them */
+    const tally_text *tags; /**< all of them */
     size_t tag_count;
-    tally_text subject;       /**< whose data it is */
-    uint64_t from_position;   /**< the first that counts */
-    uint64_t to_position;     /**< the first that does not: the log "as of" it. 0: the end of the view */
-    uint64_t from_version;    /**< with TALLY_QUERY_VERSIONS, of `stream` */
-    uint64_t to_version;      /**< … the first that does not count; 0: the end */
-    int64_t from_time_us;     /**< the first time that counts */
-    int64_t to_time_us;       /**< the first that does not; 0: no end */
-    uint64_t work_limit;      /**< events looked at by one call, at most; 0: no limit. See tally_reader_next */
-    uint32_t flags;           /**< TALLY_QUERY_… */
+    tally_text subject;     /**< whose data it is */
+    uint64_t from_position; /**< the first that counts */
+    uint64_t to_position;   /**< the first that does not: the log "as of" it. 0: the end of the view */
+    uint64_t from_version;  /**< with TALLY_QUERY_VERSIONS, of `stream` */
+    uint64_t to_version;    /**< … the first that does not count; 0: the end */
+    int64_t from_time_us;   /**< the first time that counts */
+    int64_t to_time_us;     /**< the first that does not; 0: no end */
+    uint64_t work_limit;    /**< events looked at by one call, at most; 0: no limit. See tally_reader_next */
+    uint32_t flags;         /**< TALLY_QUERY_… */
     uint32_t reserved;
 } tally_query;
 

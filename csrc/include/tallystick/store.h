@@ -85,20 +85,20 @@ typedef struct tally_store tally_store;
 /** How a store is opened; zero means the default everywhere. */
 typedef struct tally_store_options {
     size_t size;
-    uint32_t mode;    /**< TALLY_STORE_OPEN_OR_CREATE, … */
-    uint32_t flags;   /**< TALLY_STORE_NO_THREAD, … */
-    tally_text name;  /**< of a new store, [A-Za-z0-9._/-], 1 to 120 bytes; empty: "store". Ignored later */
-    uint32_t digest;  /**< of a new store: TALLY_STORE_SHA256, …; 0: SHA-256. Ignored later */
-    uint32_t check;   /**< TALLY_CHECK_… */
-    uint32_t map;     /**< TALLY_MAP_… */
-    uint32_t mode_of_files; /**< permission bits of new files; 0: 0600. Directories get x where r is set */
-    uint64_t segment_bytes; /**< size of new segments; 0: 64 MiB */
-    uint64_t queue_bytes;   /**< events staged and not yet written, at most; 0: 16 MiB */
-    uint64_t sync_events;   /**< the background syncs at so many events not yet durable; 0: 10 000 */
-    uint64_t sync_bytes;    /**< … or so many bytes; 0: 16 MiB */
-    uint64_t sync_interval_ms;     /**< … or when the oldest is so old; 0: 1 000 */
-    uint64_t idempotency_events;   /**< a key is remembered for so many events; 0: 1 000 000 */
-    uint64_t idempotency_age_s;    /**< … and so many seconds of the store's time; 0: 7 days */
+    uint32_t mode;               /**< TALLY_STORE_OPEN_OR_CREATE, … */
+    uint32_t flags;              /**< TALLY_STORE_NO_THREAD, … */
+    tally_text name;             /**< of a new store, [A-Za-z0-9._/-], 1 to 120 bytes; empty: "store". Ignored later */
+    uint32_t digest;             /**< of a new store: TALLY_STORE_SHA256, …; 0: SHA-256. Ignored later */
+    uint32_t check;              /**< TALLY_CHECK_… */
+    uint32_t map;                /**< TALLY_MAP_… */
+    uint32_t mode_of_files;      /**< permission bits of new files; 0: 0600. Directories get x where r is set */
+    uint64_t segment_bytes;      /**< size of new segments; 0: 64 MiB */
+    uint64_t queue_bytes;        /**< events staged and not yet written, at most; 0: 16 MiB */
+    uint64_t sync_events;        /**< the background syncs at so many events not yet durable; 0: 10 000 */
+    uint64_t sync_bytes;         /**< … or so many bytes; 0: 16 MiB */
+    uint64_t sync_interval_ms;   /**< … or when the oldest is so old; 0: 1 000 */
+    uint64_t idempotency_events; /**< a key is remembered for so many events; 0: 1 000 000 */
+    uint64_t idempotency_age_s;  /**< … and so many seconds of the store's time; 0: 7 days */
     const tally_platform *platform;  /**< NULL: tally_platform_default(); lives until the store is closed */
     const tally_registry_host *host; /**< for the store's registry; may be NULL */
 } tally_store_options;
@@ -231,10 +231,10 @@ TALLY_API tally_status tally_store_registry(tally_store *store, tally_registry *
 
 /** What the last open for writing found and did. All zero: the store was closed cleanly, or is new. */
 typedef struct tally_recovery {
-    uint32_t happened;      /**< 1: there was no clean close */
-    uint32_t cut;           /**< 1: bytes that were never acknowledged as durable were cut */
-    uint64_t cut_position;  /**< the first position that was lost, if any had been whole: the log's end */
-    uint64_t cut_segment;   /**< the segment's number, and the offset in it */
+    uint32_t happened;     /**< 1: there was no clean close */
+    uint32_t cut;          /**< 1: bytes that were never acknowledged as durable were cut */
+    uint64_t cut_position; /**< the first position that was lost, if any had been whole: the log's end */
+    uint64_t cut_segment;  /**< the segment's number, and the offset in it */
     uint64_t cut_offset;
     uint64_t cut_bytes;     /**< bytes that were not zero behind it */
     uint64_t scanned_bytes; /**< of segments that were not sealed */
@@ -256,31 +256,31 @@ TALLY_API tally_status tally_store_info_get(tally_store *store, tally_store_info
 
 /** Figures about the store now; counts since the open where not said otherwise. Members may be added. */
 typedef struct tally_store_statistics {
-    size_t size;                /**< sizeof(tally_store_statistics), set by the caller */
-    uint64_t events;            /**< in the log */
-    uint64_t commits;           /**< in the log */
-    uint64_t segments;          /**< of which */
-    uint64_t sealed_segments;   /**< … have their indexes on disk */
-    uint64_t runs;              /**< merged indexes of several segments */
-    uint64_t file_bytes;        /**< of segments and runs, reserved space included */
-    uint64_t log_bytes;         /**< of headers, frames and marks */
-    uint64_t data_bytes;        /**< of the data of events appended since the open */
-    uint64_t heap_bytes;        /**< held by this handle: buffers, indexes of unsealed segments, caches */
-    uint64_t mapped_bytes;      /**< of files mapped, touched or not */
-    uint64_t appends;           /**< calls that were acknowledged */
+    size_t size;              /**< sizeof(tally_store_statistics), set by the caller */
+    uint64_t events;          /**< in the log */
+    uint64_t commits;         /**< in the log */
+    uint64_t segments;        /**< of which */
+    uint64_t sealed_segments; /**< … have their indexes on disk */
+    uint64_t runs;            /**< merged indexes of several segments */
+    uint64_t file_bytes;      /**< of segments and runs, reserved space included */
+    uint64_t log_bytes;       /**< of headers, frames and marks */
+    uint64_t data_bytes;      /**< of the data of events appended since the open */
+    uint64_t heap_bytes;      /**< held by this handle: buffers, indexes of unsealed segments, caches */
+    uint64_t mapped_bytes;    /**< of files mapped, touched or not */
+    uint64_t appends;         /**< calls that were acknowledged */
     uint64_t appended_events;
-    uint64_t repeats;           /**< appends answered by an idempotency key */
-    uint64_t conflicts;         /**< appends refused by a condition, an id or a key */
-    uint64_t writes;            /**< system calls */
+    uint64_t repeats;   /**< appends answered by an idempotency key */
+    uint64_t conflicts; /**< appends refused by a condition, an id or a key */
+    uint64_t writes;    /**< system calls */
     uint64_t written_bytes;
     uint64_t syncs;
-    uint64_t sync_ns_total;     /**< time inside syncs */
+    uint64_t sync_ns_total; /**< time inside syncs */
     uint64_t sync_ns_max;
     uint64_t seals;
     uint64_t seal_ns_total;
     uint64_t notified_events;
-    uint64_t queue_bytes;       /**< staged and not yet written, now */
-    uint64_t readers;           /**< open readers */
+    uint64_t queue_bytes; /**< staged and not yet written, now */
+    uint64_t readers;     /**< open readers */
 } tally_store_statistics;
 
 /** @return TALLY_OK; TALLY_E_NULL; TALLY_E_STRUCT_SIZE; TALLY_E_CLOSED */

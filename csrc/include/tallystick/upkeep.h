@@ -58,17 +58,17 @@ typedef struct tally_finding {
     const char *reason;  /**< one sentence, NUL-terminated */
 } tally_finding;
 
-#define TALLY_FINDING_NOTE 1u       /**< nothing is lost: a tail that was never durable, a missing index */
-#define TALLY_FINDING_INDEX 2u      /**< a regenerable file or section is damaged: rebuilt by the next writer */
-#define TALLY_FINDING_EVENT 3u      /**< an event, or its data, is damaged */
-#define TALLY_FINDING_STRUCTURE 4u  /**< events are missing, or the store does not open for writing */
+#define TALLY_FINDING_NOTE 1u      /**< nothing is lost: a tail that was never durable, a missing index */
+#define TALLY_FINDING_INDEX 2u     /**< a regenerable file or section is damaged: rebuilt by the next writer */
+#define TALLY_FINDING_EVENT 3u     /**< an event, or its data, is damaged */
+#define TALLY_FINDING_STRUCTURE 4u /**< events are missing, or the store does not open for writing */
 
 typedef struct tally_fsck_report {
     uint64_t segments;
     uint64_t commits;
-    uint64_t events;    /**< whole ones */
+    uint64_t events; /**< whole ones */
     uint64_t bytes;
-    uint64_t notes;     /**< findings by severity */
+    uint64_t notes; /**< findings by severity */
     uint64_t indexes;
     uint64_t bad_events;
     uint64_t structure;
@@ -89,9 +89,9 @@ TALLY_API tally_status tally_fsck(const char *path, size_t path_length, const ta
                                   tally_fsck_report *report, tally_error *error);
 
 typedef struct tally_salvage_report {
-    uint64_t copied; /**< events that are whole */
-    uint64_t lost;   /**< positions that are not, as far as they are known */
-    uint64_t gaps;   /**< runs of lost positions */
+    uint64_t copied;       /**< events that are whole */
+    uint64_t lost;         /**< positions that are not, as far as they are known */
+    uint64_t gaps;         /**< runs of lost positions */
     uint32_t same_lineage; /**< 1: nothing was lost before the end, the copy continues the old store */
     uint32_t reserved;
 } tally_salvage_report;
