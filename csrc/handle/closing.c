@@ -52,7 +52,7 @@ static void wait_for_other_close(tally_slot *slot, uint32_t generation)
     }
 }
 
-static void close_mine(tally_slot *slot, bool may_wait)
+void tally_close_shut(tally_slot *slot, bool may_wait)
 {
     if (atomic_load(&slot->poisoned) != 0) {
         /* What a broken invariant spoiled is not walked again: it is leaked. */
@@ -78,7 +78,7 @@ tally_status tally_close(void *handle, enum tally_kind_of_handle kind, bool may_
     if (generation == 0) return TALLY_E_HANDLE;
     if (atomic_load(&slot->kind) != (uint32_t)kind) return TALLY_E_TYPE;
     if (tally_gate_shut(slot)) {
-        close_mine(slot, may_wait);
+        tally_close_shut(slot, may_wait);
     } else if (may_wait && !tally_thread_in_callback()) {
         wait_for_other_close(slot, generation);
     }

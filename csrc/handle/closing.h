@@ -23,6 +23,10 @@ typedef struct tally_close_steps {
 /* The whole of a public close: `handle` points to the caller's pointer, which becomes NULL. */
 tally_status tally_close(void *handle, enum tally_kind_of_handle kind, bool may_wait);
 
+/* The rest of a close, for a caller that has shut the slot's gate itself (tally_gate_shut), because it found the
+ * object in a list of its own and not by a pointer. The slot may be gone on return. */
+void tally_close_shut(tally_slot *slot, bool may_wait);
+
 /* Tries again what was closed inside a callback. One load when there is nothing. */
 void tally_close_deferred(void);
 
