@@ -89,7 +89,8 @@ typedef struct tally_append_options {
  * @param options  NULL for defaults
  * @param receipt  may be NULL
  * @return TALLY_OK;
- *         TALLY_E_NULL, E_LENGTH, E_UTF8, E_NUL, E_NAME, E_RANGE, E_LIMIT, E_OPTION, E_STRUCT_SIZE
+ *         TALLY_E_NULL, TALLY_E_LENGTH, TALLY_E_UTF8, TALLY_E_NUL, TALLY_E_NAME, TALLY_E_RANGE, TALLY_E_LIMIT,
+ *         TALLY_E_OPTION, TALLY_E_STRUCT_SIZE
  *                              an argument; error->position is the byte, or the draft's index in a batch;
  *         TALLY_E_CONFLICT     an expectation fails: error->position is the stream's next version (0: no
  *                              stream); or a condition does: error->position is that event's position;
@@ -156,7 +157,7 @@ typedef struct tally_gate_options {
  * Adds a gate; gates run in the order in which they were added, and the first refusal ends it.
  *
  * @param number  receives its number, never 0
- * @return TALLY_OK; TALLY_E_NULL; TALLY_E_LIMIT; TALLY_E_READ_ONLY; TALLY_E_NO_MEMORY; E_NAME and the like
+ * @return TALLY_OK; TALLY_E_NULL; TALLY_E_LIMIT; TALLY_E_READ_ONLY; TALLY_E_NO_MEMORY; TALLY_E_NAME and the like
  */
 TALLY_API tally_status tally_store_gate_add(tally_store *store, tally_gate gate, void *user_data,
                                             const tally_gate_options *options, uint64_t *number, tally_error *error);

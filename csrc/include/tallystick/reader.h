@@ -62,7 +62,8 @@ typedef struct tally_query {
  *
  * @param query   NULL: everything, forwards
  * @param reader  receives the handle
- * @return TALLY_OK; TALLY_E_NULL, E_LENGTH, E_UTF8, E_NUL, E_NAME, E_OPTION, E_LIMIT, E_STRUCT_SIZE;
+ * @return TALLY_OK; TALLY_E_NULL, TALLY_E_LENGTH, TALLY_E_UTF8, TALLY_E_NUL, TALLY_E_NAME, TALLY_E_OPTION,
+ *         TALLY_E_LIMIT, TALLY_E_STRUCT_SIZE;
  *         TALLY_E_ARGUMENT members that exclude each other; TALLY_E_UNSUPPORTED a subject, in a store
  *         without a keyring; TALLY_E_NO_MEMORY; TALLY_E_CLOSED; TALLY_E_IO
  */

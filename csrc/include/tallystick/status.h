@@ -44,7 +44,8 @@ typedef int32_t tally_status_class;
 #define TALLY_CLASS_BUG 6
 
 /**
- * X(symbol without TALLY_, code, class, message).
+ * The one list of all statuses. A use defines X(symbol without TALLY_, code, class, message) and names the
+ * list: the enum below is made so, and so are the tables of names, messages and classes in the library.
  * Codes are never reused and never change their meaning; new ones are added at the end.
  */
 #define TALLY_STATUS_LIST(X)                                                                              \
@@ -116,7 +117,7 @@ typedef struct tally_error {
     char path[512];    /**< the file that is meant, or "" */
 } tally_error;
 
-/** The value of tally_error.position when there is none. */
+/** The value of tally_error.position when there is none: the largest number, which no position reaches. */
 #define TALLY_POSITION_NONE UINT64_MAX
 
 /**

@@ -122,14 +122,15 @@ typedef struct tally_store_options {
  * @param options      NULL for defaults; copied
  * @param store        receives the handle
  * @return TALLY_OK;
- *         TALLY_E_NULL, E_LENGTH, E_UTF8, E_NUL, E_OPTION, E_RANGE, E_NAME, E_STRUCT_SIZE  the arguments;
+ *         TALLY_E_NULL, TALLY_E_LENGTH, TALLY_E_UTF8, TALLY_E_NUL, TALLY_E_OPTION, TALLY_E_RANGE, TALLY_E_NAME,
+ *         TALLY_E_STRUCT_SIZE  the arguments;
  *         TALLY_E_LOCKED     another process, or this one, has it open for writing;
- *         TALLY_E_NOT_FOUND, E_EXISTS  against `mode`;
+ *         TALLY_E_NOT_FOUND, TALLY_E_EXISTS  against `mode`;
  *         TALLY_E_FORMAT     no store of this format: another program's files, a newer version;
  *         TALLY_E_DAMAGED    damage that no crash explains;
  *         TALLY_E_CLOCK      the last event lies more than a day after the wall clock;
  *         TALLY_E_UNSUPPORTED a network file system, without TALLY_STORE_ALLOW_REMOTE;
- *         TALLY_E_DENIED, E_NO_SPACE, E_IO, E_NO_MEMORY  from the system
+ *         TALLY_E_DENIED, TALLY_E_NO_SPACE, TALLY_E_IO, TALLY_E_NO_MEMORY  from the system
  */
 TALLY_API tally_status tally_store_open(const char *path, size_t path_length, const tally_store_options *options,
                                         tally_store **store, tally_error *error);
@@ -245,6 +246,7 @@ typedef struct tally_recovery {
 typedef struct tally_store_info {
     uint8_t lineage[16]; /**< random; another one for each new store, and after salvage */
     char name[TALLY_STORE_NAME_MAX + 1];
+    uint8_t reserved[3];
     uint32_t mode; /**< TALLY_STORE_… as given */
     uint32_t digest;
     uint64_t writer_epoch; /**< one more with each open for writing */

@@ -10,6 +10,11 @@
  * handler.h   callbacks, what they are given, how they answer
  * registry.h  the ordered set of handlers, and notify
  * native.h    handlers that never leave C
+ * event.h     events: what is appended, and what is read back
+ * store.h     the store: opening, levels of safety, notification, figures
+ * append.h    appending: alone, in batches, under conditions, without waiting
+ * reader.h    reading: one event, pages by any key, lists of names
+ * upkeep.h    backup, fsck, salvage
  * api.h       the table of functions for other extensions
  */
 #ifndef TALLYSTICK_TALLYSTICK_H

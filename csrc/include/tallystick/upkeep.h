@@ -50,7 +50,7 @@ TALLY_API tally_status tally_store_backup(tally_store *store, const char *path, 
 
 /** What is wrong in one place. */
 typedef struct tally_finding {
-    tally_status status; /**< TALLY_E_DAMAGED, E_TRUNCATED, E_FORMAT, E_IO */
+    tally_status status; /**< TALLY_E_DAMAGED, TALLY_E_TRUNCATED, TALLY_E_FORMAT, TALLY_E_IO */
     uint32_t severity;   /**< TALLY_FINDING_… */
     uint64_t position;   /**< of the event, or TALLY_POSITION_NONE */
     uint64_t offset;     /**< in the file, or TALLY_POSITION_NONE */
@@ -81,7 +81,7 @@ typedef struct tally_fsck_report {
  *
  * @param finding  told of each problem; may be NULL; its answer is like that of a progress callback
  * @param report   receives the counts
- * @return TALLY_OK when the whole was read, whatever was found; TALLY_E_NOT_FOUND, E_FORMAT no store;
+ * @return TALLY_OK when the whole was read, whatever was found; TALLY_E_NOT_FOUND, TALLY_E_FORMAT no store;
  *         TALLY_E_INTERRUPTED; TALLY_E_NO_MEMORY; TALLY_E_DENIED
  */
 TALLY_API tally_status tally_fsck(const char *path, size_t path_length, const tally_upkeep_options *options,
