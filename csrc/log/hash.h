@@ -32,19 +32,15 @@ static inline uint32_t tally_hash_value(const uint8_t salt[16], const uint8_t va
     return (uint32_t)(tally_hash_fold(a, b) >> 32);
 }
 
-/* Of a name of a kind; in memory only. */
+/* Of a name of a kind. Its upper half is kept on disk too, so it is the same on machines of either byte order. */
 static inline uint64_t tally_hash_name(const uint8_t salt[16], uint32_t kind, const char *name, size_t length)
 {
     uint64_t key = tally_load_u64(salt + 8) | 1;
     uint64_t hash = tally_load_u64(salt) ^ (kind + ((uint64_t)length << 8));
-    uint64_t word = 0;
-    for (; length > 8; length -= 8, name += 8) {
-        memcpy(&word, name, 8);
-        hash = tally_hash_fold(hash ^ word, key);
-    }
-    word = 0;
-    memcpy(&word, name, length);
-    hash = tally_hash_fold(hash ^ word, key);
+    uint8_t rest[8] = {0};
+    for (; length > 8; length -= 8, name += 8) hash = tally_hash_fold(hash ^ tally_load_u64(name), key);
+    memcpy(rest, name, length);
+    hash = tally_hash_fold(hash ^ tally_load_u64(rest), key);
     return tally_hash_fold(hash, UINT64_C(0x9e3779b97f4a7c15));
 }
 
