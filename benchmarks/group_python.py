@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bindings_store import store_rows
 from programs import ROOT, Cells, Unavailable, run
 from rows import Row, Samples, at_most, make_row, ratio_at_most
 
@@ -56,4 +57,5 @@ def measure(root: Path) -> list[Row]:
         name = f"async notify, {size} handlers that do not suspend"
         rows.append(make_row(name, "ns", samples, "asyncio.gather", ratio_at_most(0.1)))
     rows.append(make_row("import tallystick", "ms", cells.samples["import"], None, at_most(50)))
-    return [row for row in rows if row is not None]
+    command = [sys.executable, root / "benchmarks" / "python" / "store.py"]
+    return [row for row in rows if row is not None] + store_rows(root, command, "sqlite3", 100)

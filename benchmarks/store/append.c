@@ -125,3 +125,8 @@ void bench_append(void)
             {&log_batpak, PROMISE_DURABLE, BATPAK_NAME});
     bench_crew();
 }
+
+void bench_single(void)
+{
+    CONTEST("append/buffered, one by one", 1, SMALL, 10000, 11, {&log_ours, PROMISE_BUFFERED, "C"});
+}

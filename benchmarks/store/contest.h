@@ -49,6 +49,8 @@ bool forget_cache(const char *path);
 
 /* Groups of rows. */
 void bench_append(void);
+/* One buffered append, for the languages to compare with. */
+void bench_single(void);
 void bench_durable(void);
 void bench_read(uint64_t events);
 void bench_growth(uint64_t most);

@@ -1,5 +1,5 @@
 /* The C rows of the group `store`. Prints one JSON object per line: name, unit, samples of each contestant.
- * Usage: store append|durable|read|growth DIRECTORY [EVENTS] */
+ * Usage: store append|durable|read|growth|single DIRECTORY [EVENTS] */
 #define _GNU_SOURCE
 #include "contest.h"
 
@@ -30,6 +30,7 @@ int main(int count, char **arguments)
     if (strcmp(arguments[1], "durable") == 0) bench_durable();
     if (strcmp(arguments[1], "read") == 0) bench_read(events);
     if (strcmp(arguments[1], "growth") == 0) bench_growth(events);
+    if (strcmp(arguments[1], "single") == 0) bench_single();
     if (strcmp(arguments[1], "crash") == 0) crash_now();
     return 0;
 }
