@@ -13,12 +13,13 @@ import json
 import re
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from format1 import HEADER_BYTES, MARK_BYTES, Commit, Event, FormatError, Header, Order, need, read_commit, read_header
 from sealed1 import Head, Section, Trailer, has_trailer, read_head, read_sealed
+from sections1 import compare_sections
 
 SEGMENT = re.compile(r"(\d{8}|[1-9]\d{8,})\.(\d{2}|[1-9]\d{2,})\.seg")
 OURS = re.compile(r"LOCK|HEAD|runs|tree|KEYRING|CHECKPOINTS|.*\.new")
@@ -35,6 +36,8 @@ class Segment:
     """behind the last whole commit"""
     trailer: Trailer | None = None
     sections: list[Section] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
+    """the sections that were compared with the frames"""
     torn: FormatError | None = None
     """why there is no commit at `end`; None for zeros, or the end"""
 
@@ -143,13 +146,14 @@ def read_one(path: Path, raw: bytes, header: Header, first: Header, order: Order
         if segment.torn is not None:
             raise segment.torn
         compare_trailer(segment)
+        segment.compared = compare_sections(header.salt, segment.sections, segment.events)
     else:
         read_commits(raw, segment, order, len(raw))
     return segment
 
 
-def read_store(directory: Path, sections: Callable[[Segment], None] | None = None) -> Store:
-    """Reads and compares everything; `sections` may look at each sealed segment's sections."""
+def read_store(directory: Path) -> Store:
+    """Reads and compares everything."""
     store = Store([], None, [])
     order = Order()
     head = directory / "HEAD"
@@ -167,8 +171,6 @@ def read_store(directory: Path, sections: Callable[[Segment], None] | None = Non
                 store.notes.append(f"{path.name}: never existed ({problem.reason})")
                 break
             store.segments.append(read_one(path, raw, header, store.segments[0].header if before else header, order))
-            if sections is not None and store.segments[-1].trailer is not None:
-                sections(store.segments[-1])
         except FormatError as problem:
             raise StoreError(path.name, problem.offset, problem.reason) from None
         if before is not None and before.torn is not None:
