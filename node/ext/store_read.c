@@ -54,6 +54,7 @@ typedef struct read_job {
     node_reader *reader;
     bool refreshes; /* at the end the view is moved on */
     bool is_end;
+    uint64_t end; /* of the view, at its end */
     node_page page;
 } read_job;
 
@@ -105,17 +106,18 @@ static void read_run(node_job *job)
     }
     if (job->status == TALLY_OK) job->status = fill_page(reading);
     reading->is_end = job->status == TALLY_OK && reading->page.used == 0;
+    tally_reader_place place;
+    if (!reading->is_end) return;
+    job->status = tally_reader_place_get(reading->reader->reader, &place, &job->error);
+    reading->end = place.end_position;
 }
 
-/* A page, null at the end, or undefined when nothing was found yet */
+/* A page; at the end the end's position; or undefined when nothing was found yet */
 static napi_value read_done(napi_env env, node_job *job)
 {
     read_job *reading = (read_job *)job;
-    napi_value end = NULL;
     if (reading->page.used != 0) return page_value(env, &reading->page);
-    if (!reading->is_end) return shim_undefined(env);
-    TRY(env, napi_get_null(env, &end));
-    return end;
+    return reading->is_end ? shim_count(env, reading->end) : shim_undefined(env);
 }
 
 static void read_drop(napi_env env, node_job *job)

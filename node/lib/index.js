@@ -9,9 +9,19 @@ const { HandlerId } = require('./handlerId');
 const { binding } = require('./native');
 const { Counter, Ring, Mask, capi, getInclude } = require('./natives');
 const { Registry } = require('./registry');
+const { Event, Receipt, Store, fsck, fsckSync, open, openSync, salvage, salvageSync } = require('./store');
 const { STOP } = require('./values');
 
 module.exports = {
+  open,
+  openSync,
+  Store,
+  Event,
+  Receipt,
+  fsck,
+  fsckSync,
+  salvage,
+  salvageSync,
   Registry,
   AsyncRegistry,
   HandlerId,

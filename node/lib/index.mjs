@@ -2,6 +2,15 @@
 import tallystick from './index.js';
 
 export const {
+  open,
+  openSync,
+  Store,
+  Event,
+  Receipt,
+  fsck,
+  fsckSync,
+  salvage,
+  salvageSync,
   Registry,
   AsyncRegistry,
   HandlerId,
@@ -51,4 +60,11 @@ export const {
   PanicError,
   FormatError,
   DamagedError,
+  ConflictError,
+  ReusedError,
+  RefusedError,
+  BusyError,
+  PoisonedError,
+  ReadOnlyError,
+  WorkLimitError,
 } = tallystick;
