@@ -22,6 +22,7 @@
 
 struct tally_log;          /* log/log.h: the writing half */
 struct tally_reader_body;  /* store/reader.h */
+struct tally_scratches;    /* store/scratch.h */
 struct tally_gates;        /* store/gates.h */
 struct tally_delivery;     /* store/notify.h */
 struct tally_figures;      /* store/statistics.h */
@@ -33,11 +34,15 @@ typedef struct tally_store_body {
     tally_store_info info;
     tally_folder folder;
     bool read_only;
+    tally_file lock_file;
+    bool has_readers_mutex;
 
     tally_shown *shown; /* of the log, or of what is followed */
     struct tally_log *log; /* NULL in a read-only store */
 
     /* read-only */
+    bool has_follow_mutex;
+    bool has_followed;
     tally_shown followed;
     tally_follow *follow;
     tally_mutex follow_mutex; /* one thread at a time looks at the files */
@@ -49,6 +54,7 @@ typedef struct tally_store_body {
     _Atomic(uint64_t) reader_count;
 
     tally_registry *registry; /* of the handlers of tally_store_on */
+    struct tally_scratches *scratches;
     struct tally_gates *gates;
     struct tally_delivery *delivery;
     struct tally_figures *figures;

@@ -3,21 +3,6 @@
 
 #include "base/error.h"
 
-tally_status tally_store_open(const char *path, size_t path_length, const tally_store_options *options, tally_store **store, tally_error *error)
-{
-    (void)path;
-    (void)path_length;
-    (void)options;
-    (void)store;
-    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
-}
-
-tally_status tally_store_close(tally_store **store)
-{
-    (void)store;
-    return TALLY_E_UNSUPPORTED;
-}
-
 tally_status tally_store_tick(tally_store *store, int32_t *more, tally_error *error)
 {
     (void)store;
@@ -76,25 +61,6 @@ tally_status tally_store_statistics_get(tally_store *store, tally_store_statisti
 {
     (void)store;
     (void)statistics;
-    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
-}
-
-tally_status tally_store_append(tally_store *store, const tally_draft *draft, const tally_append_options *options, tally_receipt *receipt, tally_error *error)
-{
-    (void)store;
-    (void)draft;
-    (void)options;
-    (void)receipt;
-    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
-}
-
-tally_status tally_store_append_many(tally_store *store, const tally_draft *drafts, size_t count, const tally_append_options *options, tally_receipt *receipts, tally_error *error)
-{
-    (void)store;
-    (void)drafts;
-    (void)count;
-    (void)options;
-    (void)receipts;
     return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
 }
 
@@ -286,3 +252,7 @@ tally_status tally_salvage(const char *from, size_t from_length, const char *to,
     (void)report;
     return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
 }
+
+#include "store/store.h"
+
+__attribute__((weak)) void tally_readers_close(tally_store_body *body) { (void)body; }

@@ -1,0 +1,201 @@
+/* The writing half of a log: one object per store that may write.
+ *
+ * A commit is prepared on its caller's thread (store/prepare) and staged here, under one mutex: its place,
+ * its time, its links, its frames. Then whoever waits for it writes and syncs, for all that wait:
+ *
+ *     staged ──write leader──▶ written ──sync leader──▶ durable
+ *
+ * A leader is a thread that set `writing` (or `syncing`) and works outside of the mutex; the others wait for
+ * `changed`. There is no queue of requests: what a leader finds when it begins is what it serves.
+ *
+ * A failed write or sync ends the log: `failure` is set, nothing more is staged or acknowledged.
+ *
+ * Rotation waits until all that is staged is written, so that the tail belongs to one segment. */
+#ifndef TALLY_LOG_LOG_H
+#define TALLY_LOG_LOG_H
+
+#include "base/clock.h"
+#include "log/buffer.h"
+#include "log/commit.h"
+#include "log/head.h"
+#include "log/heads.h"
+#include "log/recover.h"
+#include "log/shown.h"
+
+/* Unsealed segments, the active one included, before appending waits for sealing. */
+#define TALLY_UNSEALED_MAX 8u
+
+/* A segment without its indexes. All but the last one of the list are complete. */
+typedef struct tally_unsealed {
+    tally_segment *segment;
+    uint64_t end_position; /* behind its last event; of the last one: not kept */
+    uint64_t written_end;  /* file offset of what is written */
+    uint64_t synced_end;   /* … and on the device */
+} tally_unsealed;
+
+typedef struct tally_log_settings {
+    uint64_t segment_bytes;
+    uint64_t queue_bytes;
+    uint64_t sync_events;
+    uint64_t sync_bytes;
+    uint64_t sync_interval_ns;
+    uint32_t check;
+    uint32_t map;
+    uint32_t digest;
+    bool threaded;
+} tally_log_settings;
+
+/* Counts since the open; written under the mutex. */
+typedef struct tally_log_counts {
+    uint64_t writes;
+    uint64_t written_bytes;
+    uint64_t syncs;
+    uint64_t sync_ns_total;
+    uint64_t sync_ns_max;
+    uint64_t seals;
+    uint64_t seal_ns_total;
+} tally_log_counts;
+
+typedef struct tally_log {
+    const tally_platform *platform;
+    const tally_folder *folder;
+    tally_log_settings settings;
+    uint8_t lineage[16];
+    char name[TALLY_STORE_NAME_MAX + 1];
+    uint64_t writer_epoch;
+
+    tally_mutex mutex;         /* guards everything below but `shown` */
+    tally_condition changed;   /* written, durable, failure, room, closing */
+    uint32_t waiters;          /* threads that wait for it */
+    tally_condition work;      /* for the background thread */
+    _Atomic(bool) held_long;   /* somebody does more than copying under the mutex: who may not wait stays out */
+    tally_error failure;       /* TALLY_OK in it: none */
+    bool closing;              /* no call waits any more */
+
+    /* what the next commit gets */
+    tally_clock clock;
+    uint64_t next_position;
+    uint64_t next_commit;
+    uint8_t last_hash[TALLY_DIGEST_BYTES]; /* event hash of next_position - 1 */
+    tally_heads heads;
+    tally_recent recent;
+
+    /* segments */
+    tally_unsealed *unsealed; /* ascending; the active segment is the last one; may be empty */
+    size_t unsealed_count;
+    size_t unsealed_capacity;
+    bool active;             /* the last unsealed one takes commits */
+    bool directory_dirty;    /* a name is not on the device yet */
+    uint64_t next_number;    /* of the next segment */
+    uint64_t staged_end;     /* file offset in the active one, behind what is staged */
+    uint64_t allocated;      /* its size with reserved space */
+    uint32_t seed;           /* of its checksums */
+    uint64_t file_bytes_sealed;
+    uint64_t log_bytes;      /* of headers, frames and marks, in all segments */
+    bool ends_clean;         /* the last mark in the file is one of a clean close */
+
+    /* writing and syncing */
+    tally_tail tail;
+    bool writing;
+    bool syncing;
+    uint64_t written;      /* positions */
+    uint64_t durable;
+    uint64_t unwritten_bytes;
+    uint64_t dirty_ns;     /* when the oldest event that is not durable was staged; 0: all are */
+    tally_log_counts counts;
+
+    tally_file head_file; /* HEAD */
+    tally_head head;
+    bool head_busy;
+    uint64_t head_ns; /* when it was written last */
+
+    /* background (worker.c) */
+    tally_thread_id thread;
+    bool thread_runs;
+    bool stopping;
+    bool work_wanted;
+    bool worker_waits;
+    bool worker_idle;  /* … until somebody asks */
+    bool merge_wanted; /* a segment was sealed, or a merge done, since nothing was left to merge */
+    uint64_t retry_seal_ns;
+    bool sealing;
+    /* The owner's part of the background's work, under no lock: more to do is true. May be NULL. */
+    bool (*serve)(void *owner);
+    void *owner;
+
+    tally_shown shown;
+} tally_log;
+
+/* ------------------------------------------------------------------------------------ log/log.c */
+
+/* Takes what recovery found (its view is held anew). Creates the first segment of a new store, opens HEAD; starts
+ * no thread. `folder` outlives it. */
+tally_status tally_log_open(tally_log *log, const tally_folder *folder, const tally_log_settings *settings,
+                            const tally_found *found, tally_error *error);
+/* Frees; nobody is inside any more, the thread has stopped. */
+void tally_log_destroy(tally_log *log);
+
+static inline void tally_log_lock(tally_log *log) { log->platform->mutex_lock(log->platform->context, &log->mutex); }
+static inline void tally_log_unlock(tally_log *log)
+{
+    log->platform->mutex_unlock(log->platform->context, &log->mutex);
+}
+
+/* The functions below are called with the mutex held. Those marked "lets go" release it in between. */
+
+/* TALLY_OK, or E_POISONED with the first failure's reason. */
+tally_status tally_log_check(const tally_log *log, tally_error *error);
+/* Notes the first failure: nothing more is acknowledged. */
+void tally_log_poison(tally_log *log, const tally_error *cause);
+/* Wakes who waits for `changed`. */
+void tally_log_changed(tally_log *log);
+/* Waits for `changed`; lets go. TALLY_E_TIMEOUT. */
+tally_status tally_log_wait(tally_log *log, uint64_t deadline_ns);
+static inline tally_unsealed *tally_log_active(tally_log *log) { return &log->unsealed[log->unsealed_count - 1]; }
+
+/* ---------------------------------------------------------------------------------- log/commit.c */
+
+/* Stages a commit: all or nothing. Lets go. See commit.h. */
+tally_status tally_log_stage(tally_log *log, tally_commit *commit, tally_error *error);
+/* A mark of its own. TALLY_E_NO_MEMORY. */
+tally_status tally_log_stage_mark(tally_log *log, uint8_t flags, tally_error *error);
+
+/* ------------------------------------------------------------------------------------ log/flow.c */
+
+/* Returns when events below `position` have reached `level`, having written and synced for all if nobody else
+ * did. Lets go. The status of the failure when it happened while this waited: TALLY_E_IO. */
+tally_status tally_log_reach(tally_log *log, uint32_t level, uint64_t position, tally_error *error);
+/* Makes what is staged visible to this process. */
+void tally_log_show_staged(tally_log *log);
+/* Writes what is staged until `position` is written. Nobody else is writing. Lets go. */
+tally_status tally_log_lead_write(tally_log *log, uint64_t position, tally_error *error);
+/* Syncs what is written. Nobody else is syncing. Lets go. */
+tally_status tally_log_lead_sync(tally_log *log, tally_error *error);
+/* Tells other processes how far the log is; with `always` also when it did so within the last millisecond.
+ * Lets go. Failures are nobody's business: HEAD is a hint. */
+void tally_log_tell(tally_log *log, bool always);
+
+/* ---------------------------------------------------------------------------------- log/rotate.c */
+
+/* Makes room for `length` bytes in the active segment: goes to a new one when they do not fit. Lets go: true in
+ * `*moved` says that it did, and everything must be looked at again. TALLY_E_NO_SPACE, E_NO_MEMORY, …: everything
+ * is as before. */
+tally_status tally_log_make_room(tally_log *log, uint64_t length, bool may_wait, bool *moved, tally_error *error);
+
+/* ---------------------------------------------------------------------------------- log/worker.c */
+
+tally_status tally_log_start(tally_log *log, tally_error *error);
+/* Stops the thread after it has done what was asked of it. Not holding the mutex. */
+void tally_log_stop(tally_log *log);
+/* One round of background work: writes, syncs what is due, seals or merges one. Lets go; `*more`: there is more
+ * to do at once. */
+tally_status tally_log_work(tally_log *log, bool *more, tally_error *error);
+/* Asks the background for a round. */
+void tally_log_want_work(tally_log *log);
+
+/* ----------------------------------------------------------------------------------- log/close.c */
+
+/* Writes, syncs, and marks a clean close. Not holding the mutex; nobody else is inside. */
+tally_status tally_log_finish(tally_log *log, tally_error *error);
+
+#endif

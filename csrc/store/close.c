@@ -1,0 +1,69 @@
+#include "store/close.h"
+
+#include "handle/process.h"
+#include "log/lockfile.h"
+#include "log/log.h"
+#include "store/scratch.h"
+
+static void end_log(tally_store_body *body)
+{
+    const tally_platform *platform = body->platform;
+    tally_log_stop(body->log);
+    (void)tally_log_finish(body->log, NULL);
+    tally_log_destroy(body->log);
+    platform->release(platform->context, body->log);
+}
+
+static void end_following(tally_store_body *body)
+{
+    const tally_platform *platform = body->platform;
+    if (body->has_followed) tally_shown_destroy(&body->followed);
+    if (body->follow != NULL) tally_follow_close(body->follow);
+    if (body->has_follow_mutex) platform->mutex_destroy(platform->context, &body->follow_mutex);
+}
+
+void tally_store_discard(tally_store_body *body)
+{
+    const tally_platform *platform = body->platform;
+    if (body->log != NULL) end_log(body);
+    end_following(body);
+    if (body->scratches != NULL) tally_scratches_destroy(body->scratches);
+    platform->release(platform->context, body->scratches);
+    (void)tally_registry_close(&body->registry);
+    tally_lockfile_drop(&body->folder, &body->lock_file);
+    if (body->has_readers_mutex) platform->mutex_destroy(platform->context, &body->readers_mutex);
+    platform->release(platform->context, body);
+}
+
+static bool is_forked(tally_slot *slot) { return atomic_load(&slot->forks) != tally_process_forks(); }
+
+/* Who waits is told, so that nobody is inside soon. */
+static void withdraw(tally_slot *slot)
+{
+    tally_store_body *body = slot->body;
+    if (is_forked(slot)) return;
+    if (body->log != NULL) {
+        tally_log_lock(body->log);
+        body->log->closing = true;
+        tally_log_changed(body->log);
+        tally_log_unlock(body->log);
+    }
+    tally_readers_close(body);
+}
+
+/* In a forked child the locks are held by threads that do not exist, and the files are the parent's: what is
+ * there is left alone. */
+static enum tally_finish finish(tally_slot *slot)
+{
+    if (is_forked(slot)) return TALLY_FINISH_NEVER;
+    if (tally_fence_all() != TALLY_OK) return TALLY_FINISH_NEVER;
+    if (!tally_gate_is_quiet(slot)) return TALLY_FINISH_LATER;
+    tally_store_body *body = slot->body;
+    tally_store_discard(body);
+    tally_slab_give(slot);
+    return TALLY_FINISH_DONE;
+}
+
+const tally_close_steps tally_store_close_steps = {withdraw, finish};
+
+tally_status tally_store_close(tally_store **store) { return tally_close(store, TALLY_HANDLE_STORE, true); }
