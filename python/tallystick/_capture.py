@@ -1,12 +1,28 @@
 """`capture`: what a registry was told, as a list, for tests."""
 
+import os
 import threading
+import weakref
 from types import TracebackType
 from typing import Any, Self
 
 from ._core import HandlerId
 from ._scopes import AnyRegistry
 from .errors import TimeoutError
+
+
+_captures: "weakref.WeakValueDictionary[int, Capture]" = weakref.WeakValueDictionary()
+"""By address: a list has no hash."""
+
+
+def _renew_locks() -> None:
+    """In the child of a fork: a thread that is gone may have held them."""
+    for made in list(_captures.values()):
+        made._changed = threading.Condition()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 class Capture(list[Any]):
@@ -25,6 +41,7 @@ class Capture(list[Any]):
         self._kind = kind
         self._id: HandlerId | None = None
         self._changed = threading.Condition()
+        _captures[id(self)] = self
 
     def _take(self, event: Any) -> None:
         with self._changed:

@@ -1,7 +1,10 @@
 """Semantics 11, 18 and 19: what is released when, fork, and the exit of the interpreter."""
 
+import asyncio
+import contextlib
 import gc
 import os
+import signal
 import sys
 import threading
 import weakref
@@ -344,6 +347,7 @@ def in_child(work):
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(20)  # a child that hangs ends and has said nothing
         os.close(reader)
         try:
             work()
@@ -398,6 +402,68 @@ def test_a_fork_inside_a_handler_returns_twice(registry, make):
     registry.register(fork)
     assert registry.notify(1) == (1, 0, 0)
     assert len(registry) == 1
+
+
+@contextlib.contextmanager
+def held_elsewhere(lock):
+    """Another thread holds the lock; in the child of a fork there is no such thread."""
+    taken, release = threading.Event(), threading.Event()
+
+    def hold():
+        with lock:
+            taken.set()
+            release.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait()
+    try:
+        yield
+    finally:
+        release.set()
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_counts_and_logs_failures_although_the_lock_was_held(registry, caplog):
+    registry.register(lambda event: 1 / 0)
+
+    def child():
+        for number in range(3):
+            registry.notify(number)
+        assert len(caplog.records) == 1, "a failure that was not counted is logged each time"
+        tallystick._log.flush()
+        assert "2 more failures" in caplog.text
+
+    with held_elsewhere(tallystick._log._lock):
+        in_child(child)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_events_come_in_a_forked_child_although_their_lock_was_held(registry):
+    events = registry.events()
+
+    async def first():
+        return await anext(events)
+
+    def child():
+        assert registry.notify("event") == (1, 0, 0)
+        assert asyncio.run(first()) == "event"
+        events.close()
+
+    with held_elsewhere(events._buffer.lock):
+        in_child(child)
+    events.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_capture_goes_on_in_a_forked_child_although_its_lock_was_held(registry):
+    def child():
+        registry.notify("event")
+        assert seen.wait(1) == ["event"]
+
+    with tallystick.capture(registry) as seen, held_elsewhere(seen._changed):
+        in_child(child)
 
 
 # ------------------------------------------------------------------------------- end of interpreter
