@@ -222,37 +222,6 @@ tally_status tally_store_ancestors(tally_store *store, uint64_t position, uint64
     return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
 }
 
-tally_status tally_store_backup(tally_store *store, const char *path, size_t path_length, const tally_upkeep_options *options, tally_backup_report *report, tally_error *error)
-{
-    (void)store;
-    (void)path;
-    (void)path_length;
-    (void)options;
-    (void)report;
-    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
-}
-
-tally_status tally_fsck(const char *path, size_t path_length, const tally_upkeep_options *options, int32_t (*finding)(void *user_data, const tally_finding *finding), tally_fsck_report *report, tally_error *error)
-{
-    (void)path;
-    (void)path_length;
-    (void)options;
-    (void)finding;
-    (void)report;
-    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
-}
-
-tally_status tally_salvage(const char *from, size_t from_length, const char *to, size_t to_length, const tally_upkeep_options *options, tally_salvage_report *report, tally_error *error)
-{
-    (void)from;
-    (void)from_length;
-    (void)to;
-    (void)to_length;
-    (void)options;
-    (void)report;
-    return tally_fail(error, TALLY_E_UNSUPPORTED, "not written yet");
-}
-
 #include "store/store.h"
 
 __attribute__((weak)) void tally_readers_close(tally_store_body *body) { (void)body; }

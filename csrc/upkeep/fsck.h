@@ -1,0 +1,36 @@
+/* The parts of fsck: what they report into. */
+#ifndef TALLY_UPKEEP_FSCK_H
+#define TALLY_UPKEEP_FSCK_H
+
+#include "log/evidence.h"
+#include "upkeep/inspect.h"
+#include "upkeep/streams.h"
+#include "upkeep/work.h"
+
+typedef struct tally_fsck_run {
+    tally_work *work;
+    const tally_chain *chain;
+    int32_t (*finding)(void *user_data, const tally_finding *finding);
+    tally_fsck_report *report;
+    tally_streams streams;
+    /* What the next event and commit have to be; `expects` false behind damage. */
+    bool expects;
+    uint64_t position;
+    uint64_t commit;
+    tally_moment time;
+    uint8_t last_hash[32];
+    bool hash_known;
+} tally_fsck_run;
+
+/* Tells of a problem. TALLY_E_INTERRUPTED when the callback says so. */
+tally_status tally_fsck_tell(tally_fsck_run *run, uint32_t severity, tally_status status, const char *file,
+                             uint64_t position, uint64_t offset, const char *reason, tally_error *error);
+
+/* Compares the sections of a sealed segment, whose frames have all checked, with its frames. */
+tally_status tally_fsck_sections(tally_fsck_run *run, const tally_segment *segment, tally_error *error);
+
+/* Reads one segment from its header to `limit`; `committed` is false where only marks say what exists. */
+tally_status tally_fsck_segment(tally_fsck_run *run, const tally_segment *segment, uint64_t limit,
+                                tally_error *error);
+
+#endif

@@ -1,0 +1,173 @@
+#include "upkeep/work.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "handle/thread.h"
+#include "log/recover.h"
+#include "log/scan.h"
+
+#define COPY_CHUNK (1024u * 1024u)
+#define REPORT_EVERY (1024u * 1024u)
+
+/* ---------------------------------------------------------------------------------------- progress */
+
+tally_status tally_work_begin(tally_work *work, const tally_upkeep_options *options, const tally_platform *fallback,
+                              tally_error *error)
+{
+    memset(work, 0, sizeof *work);
+    tally_status status = tally_options_read(&work->options, sizeof work->options, sizeof work->options, options,
+                                             "tally_upkeep_options", error);
+    if (status != TALLY_OK) return status;
+    work->platform = work->options.platform != NULL ? work->options.platform : fallback;
+    return tally_platform_check(work->platform, error);
+}
+
+tally_status tally_work_step(tally_work *work, uint64_t bytes, tally_error *error)
+{
+    work->done += bytes;
+    if (work->slot != NULL && atomic_load(&work->slot->state) != TALLY_SLOT_OPEN) {
+        return tally_fail(error, TALLY_E_CLOSED, "the store was closed meanwhile");
+    }
+    if (work->options.progress == NULL || work->done < work->next_report) return TALLY_OK;
+    work->next_report = work->done + REPORT_EVERY;
+    tally_callback callback;
+    tally_callback_enter(&callback);
+    uint64_t total = work->total > work->done ? work->total : work->done;
+    int32_t answer = work->options.progress(work->options.user_data, work->done, total);
+    tally_callback_leave(&callback);
+    if (answer == 0) return TALLY_OK;
+    return tally_fail(error, TALLY_E_INTERRUPTED, "the progress callback ended the work");
+}
+
+/* --------------------------------------------------------------------------------------- directory */
+
+tally_status tally_work_open_chain(tally_chain *chain, const tally_folder *folder, tally_error *error)
+{
+    bool is_store;
+    tally_status status = tally_directory_look(folder, &is_store, error);
+    if (status == TALLY_OK && !is_store) {
+        status = tally_fail_os(error, TALLY_E_NOT_FOUND, 0, folder->path, "the directory has no store in it");
+    }
+    if (status != TALLY_OK) return status;
+    /* Never mapped: a media error would end the process. */
+    status = tally_chain_open(chain, folder, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, error);
+    if (status != TALLY_OK) tally_chain_free(chain);
+    return status;
+}
+
+/* As the directories of a store: who may read files may list them. */
+static uint32_t directory_mode(uint32_t file_mode) { return file_mode | ((file_mode & 0444u) >> 2); }
+
+tally_status tally_work_make_folder(const tally_work *work, const char *path, size_t length, uint32_t file_mode,
+                                    tally_folder *folder, tally_error *error)
+{
+    int32_t os_error;
+    const tally_platform *platform = work->platform;
+    tally_status status = tally_folder_init(folder, platform, path, length, file_mode, error);
+    if (status != TALLY_OK) return status;
+    status = platform->make_directory(platform->context, folder->path, directory_mode(file_mode), &os_error);
+    if (status == TALLY_OK) return TALLY_OK;
+    return tally_fail_os(error, status, os_error, folder->path, "making the directory failed: %s",
+                         tally_status_message(status));
+}
+
+static tally_status sync_parent(const tally_folder *folder, tally_error *error)
+{
+    tally_folder parent = *folder;
+    char *slash = strrchr(parent.path, '/');
+    if (slash == NULL) memcpy(parent.path, ".", 2);
+    else if (slash == parent.path) parent.path[1] = '\0';
+    else *slash = '\0';
+    return tally_folder_sync(&parent, error);
+}
+
+tally_status tally_work_finish_folder(const tally_folder *folder, tally_error *error)
+{
+    tally_status status = tally_folder_sync(folder, error);
+    return status == TALLY_OK ? sync_parent(folder, error) : status;
+}
+
+static int32_t remove_segment(void *user_data, const char *name)
+{
+    uint64_t number, generation;
+    if (tally_name_is_segment(name, &number, &generation)) (void)tally_file_remove(user_data, name, NULL);
+    return 0;
+}
+
+void tally_work_discard_folder(const tally_folder *folder)
+{
+    const tally_platform *platform = folder->platform;
+    tally_folder mine = *folder;
+    int32_t os_error;
+    (void)platform->list_directory(platform->context, folder->path, remove_segment, &mine, &os_error);
+    (void)platform->remove_directory(platform->context, folder->path, &os_error);
+}
+
+/* ----------------------------------------------------------------------------------------- copying */
+
+static tally_status copy_bytes(tally_work *work, const tally_segment *segment, uint64_t length,
+                               const tally_folder *to, tally_file file, uint8_t *buffer, tally_error *error)
+{
+    for (uint64_t offset = 0; offset < length;) {
+        size_t part = length - offset < COPY_CHUNK ? (size_t)(length - offset) : COPY_CHUNK;
+        size_t done = part;
+        const uint8_t *bytes = segment->map == NULL ? buffer : segment->map + offset;
+        tally_status status = TALLY_OK;
+        if (segment->map == NULL) {
+            status = tally_file_read(segment->folder, segment->name, segment->file, offset, buffer, part, &done, error);
+        }
+        if (status == TALLY_OK && done != part) {
+            status = tally_fail_at(error, TALLY_E_TRUNCATED, offset + done, "the segment %s ends too early",
+                                   segment->name);
+        }
+        if (status == TALLY_OK) status = tally_file_write(to, segment->name, file, offset, bytes, part, error);
+        if (status == TALLY_OK) status = tally_work_step(work, part, error);
+        if (status != TALLY_OK) return status;
+        offset += part;
+    }
+    return TALLY_OK;
+}
+
+tally_status tally_work_copy(tally_work *work, const tally_segment *segment, uint64_t length, const tally_folder *to,
+                             tally_error *error)
+{
+    const tally_platform *platform = work->platform;
+    tally_file file;
+    uint8_t *buffer = platform->allocate(platform->context, COPY_CHUNK);
+    if (buffer == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to copy a segment");
+    tally_status status = tally_file_open(to, segment->name,
+                                          TALLY_OPEN_READ | TALLY_OPEN_WRITE | TALLY_OPEN_CREATE | TALLY_OPEN_EXCLUSIVE,
+                                          &file, error);
+    if (status == TALLY_OK) {
+        status = copy_bytes(work, segment, length, to, file, buffer, error);
+        if (status == TALLY_OK) status = tally_file_sync(to, segment->name, file, error);
+        tally_file_close(to, &file);
+    }
+    platform->release(platform->context, buffer);
+    return status;
+}
+
+tally_status tally_work_find_end(tally_work *work, const tally_segment *segment, uint64_t position, uint64_t *end,
+                                 tally_error *error)
+{
+    tally_scan scan;
+    enum tally_scanned what = TALLY_SCANNED_COMMIT;
+    tally_error why = {.status = TALLY_OK};
+    *end = TALLY_SEGMENT_HEADER_BYTES;
+    tally_status status = tally_scan_begin(&scan, segment, TALLY_SEGMENT_HEADER_BYTES, segment->header.first_position,
+                                           segment->header.first_commit, error);
+    while (status == TALLY_OK && scan.next_position < position && what == TALLY_SCANNED_COMMIT) {
+        status = tally_scan_next(&scan, &what, &why, error);
+        if (status == TALLY_OK && what == TALLY_SCANNED_COMMIT && scan.next_position <= position) {
+            *end = scan.offset;
+            status = tally_work_step(work, 0, error);
+        }
+    }
+    if (status == TALLY_OK && scan.next_position < position) {
+        status = tally_segment_damaged(segment, scan.next_position, scan.offset, &why, error);
+    }
+    tally_scan_end(&scan);
+    return status;
+}
