@@ -1,7 +1,5 @@
 #include "log/ask.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "log/sealed.h"
 
@@ -110,33 +108,14 @@ tally_status tally_ask_count(tally_segment *segment, const tally_key *key, tally
     return TALLY_OK;
 }
 
-/* In the sections names are sorted. */
-static enum tally_answer list_sealed(const tally_segment *segment, uint32_t kind, tally_text prefix, tally_text after,
-                                     char *name, size_t *length, tally_entry *entry)
+tally_status tally_ask_last(tally_segment *segment, const tally_key *key, tally_entry *entry, uint32_t before,
+                            uint32_t *ordinal, tally_error *error)
 {
-    uint32_t number;
-    uint32_t its_kind;
-    bool behind = after.length != 0 && tally_text_compare(after, prefix) >= 0;
-    tally_key key = {kind, behind ? after : prefix};
-    if (tally_sealed_search(segment, &key, behind, &number) != TALLY_ANSWER_YES) return TALLY_ANSWER_DAMAGED;
-    enum tally_answer answer = tally_sealed_name(segment, number, &its_kind, name, length);
-    if (answer != TALLY_ANSWER_YES) return answer;
-    bool fits = its_kind == kind && *length >= prefix.length &&
-                (prefix.length == 0 || memcmp(name, prefix.bytes, prefix.length) == 0);
-    return fits ? tally_sealed_record(segment, number, entry) : TALLY_ANSWER_NO;
-}
-
-tally_status tally_ask_list(tally_segment *segment, uint32_t kind, tally_text prefix, tally_text after, char *name,
-                            size_t *length, bool *found, tally_entry *entry, tally_error *error)
-{
-    if (has_sections(segment)) {
-        enum tally_answer answer = list_sealed(segment, kind, prefix, after, name, length, entry);
-        *found = answer == TALLY_ANSWER_YES;
-        if (answer != TALLY_ANSWER_DAMAGED) return TALLY_OK;
-        tally_ask_distrust(segment);
-    }
-    tally_status status = tally_index_catch_up(segment->index, segment, error);
-    *found = status == TALLY_OK && tally_index_list(segment->index, kind, prefix, after, name, length, entry) ==
-                                       TALLY_ANSWER_YES;
-    return status;
+    tally_postings postings = {segment, *entry, entry->count};
+    if (tally_postings_before(&postings, before, ordinal) == TALLY_ANSWER_YES) return TALLY_OK;
+    tally_status status = ask_again(segment, key, entry, error);
+    if (status != TALLY_OK) return status;
+    postings.entry = *entry;
+    if (tally_postings_before(&postings, before, ordinal) == TALLY_ANSWER_YES) return TALLY_OK;
+    return tally_fail(error, TALLY_E_DAMAGED, "the indexes of %s count more than its events", segment->name);
 }

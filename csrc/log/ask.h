@@ -22,13 +22,13 @@ tally_status tally_ask_place(tally_segment *segment, uint32_t ordinal, uint64_t 
 tally_status tally_ask_time(tally_segment *segment, uint32_t ordinal, int64_t *time_us, tally_error *error);
 tally_status tally_ask_candidate(tally_segment *segment, bool idempotency, const uint8_t value[16], uint32_t before,
                                  bool *found, uint32_t *ordinal, tally_error *error);
-/* Of streams: the ordinal of an entry's posting `number`, which is below its count; how many are below one. */
+/* Of streams: the ordinal of an entry's posting `number`, which is below its count. Of all: how many are below one,
+ * and the last of them, when there is one. */
 tally_status tally_ask_posting(tally_segment *segment, const tally_key *key, tally_entry *entry, uint32_t number,
                                uint32_t *ordinal, tally_error *error);
 tally_status tally_ask_count(tally_segment *segment, const tally_key *key, tally_entry *entry, uint32_t before,
                              uint32_t *count, tally_error *error);
-/* The next name of a kind behind `after`, beginning with `prefix`, copied to `name` (TALLY_STREAM_MAX bytes). */
-tally_status tally_ask_list(tally_segment *segment, uint32_t kind, tally_text prefix, tally_text after, char *name,
-                            size_t *length, bool *found, tally_entry *entry, tally_error *error);
+tally_status tally_ask_last(tally_segment *segment, const tally_key *key, tally_entry *entry, uint32_t before,
+                            uint32_t *ordinal, tally_error *error);
 
 #endif

@@ -41,9 +41,11 @@ enum tally_answer tally_index_at(tally_index *index, uint32_t key, uint32_t numb
 enum tally_answer tally_index_candidate(tally_index *index, bool idempotency, const uint8_t value[16],
                                      uint32_t before, uint32_t *ordinal);
 
-/* The key of a kind whose name is the first behind `after` and begins with `prefix`; its name is copied to `name`
- * (TALLY_STREAM_MAX bytes). For lists. */
-enum tally_answer tally_index_list(tally_index *index, uint32_t kind, tally_text prefix, tally_text after,
-                                   char *name, size_t *length, tally_entry *entry);
+/* The numbers of up to `max` keys of a kind that begin with `prefix`, the first ones behind `after` (empty: from the
+ * beginning), in the order of their bytes. Numbers keep their meaning. */
+uint32_t tally_index_list(tally_index *index, uint32_t kind, tally_text prefix, tally_text after, uint32_t *numbers,
+                          uint32_t max);
+/* Copies the name (TALLY_STREAM_MAX bytes are enough). */
+void tally_index_describe(tally_index *index, uint32_t number, char *name, size_t *length, tally_entry *entry);
 
 #endif

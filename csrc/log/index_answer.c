@@ -150,25 +150,49 @@ enum tally_answer tally_index_candidate(tally_index *index, bool idempotency, co
 
 /* ------------------------------------------------------------------------------------------- lists */
 
-/* Looks at every name: the index of an unsealed segment is small, and not sorted while it grows. */
-enum tally_answer tally_index_list(tally_index *index, uint32_t kind, tally_text prefix, tally_text after, char *name,
-                                   size_t *length, tally_entry *entry)
+static tally_text name_of(const tally_index *index, uint32_t number)
 {
-    const tally_index_key *best = NULL;
+    return (tally_text){index->text + index->keys[number].name, index->keys[number].length};
+}
+
+/* Puts a number where its name belongs among those found so far, if it belongs there. */
+static void insert(const tally_index *index, uint32_t number, uint32_t *numbers, uint32_t *count, uint32_t max)
+{
+    tally_text name = name_of(index, number);
+    uint32_t low = 0;
+    uint32_t high = *count;
+    if (*count == max && tally_text_compare(name, name_of(index, numbers[max - 1])) > 0) return;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (tally_text_compare(name_of(index, numbers[middle]), name) < 0) low = middle + 1;
+        else high = middle;
+    }
+    if (*count < max) ++*count;
+    memmove(numbers + low + 1, numbers + low, (*count - low - 1) * sizeof *numbers);
+    numbers[low] = number;
+}
+
+/* Looks at every name: the index of an unsealed segment is small, and not sorted while it grows. */
+uint32_t tally_index_list(tally_index *index, uint32_t kind, tally_text prefix, tally_text after, uint32_t *numbers,
+                          uint32_t max)
+{
+    uint32_t count = 0;
     tally_index_lock(index);
     for (uint32_t i = 0; i < index->key_count; i++) {
-        const tally_index_key *key = &index->keys[i];
-        tally_text text = {index->text + key->name, key->length};
-        if (key->kind != kind || key->count == 0 || !tally_text_begins(text, prefix)) continue;
-        if (tally_text_compare(text, after) <= 0) continue;
-        if (best != NULL && tally_text_compare(text, (tally_text){index->text + best->name, best->length}) >= 0) continue;
-        best = key;
-    }
-    if (best != NULL) {
-        memcpy(name, index->text + best->name, best->length);
-        *length = best->length;
-        describe(best, (uint32_t)(best - index->keys), entry);
+        tally_text name = name_of(index, i);
+        if (index->keys[i].kind != kind || index->keys[i].count == 0 || !tally_text_begins(name, prefix)) continue;
+        if (tally_text_compare(name, after) > 0) insert(index, i, numbers, &count, max);
     }
     tally_index_unlock(index);
-    return best != NULL ? TALLY_ANSWER_YES : TALLY_ANSWER_NO;
+    return count;
+}
+
+void tally_index_describe(tally_index *index, uint32_t number, char *name, size_t *length, tally_entry *entry)
+{
+    tally_index_lock(index);
+    const tally_index_key *key = &index->keys[number];
+    memcpy(name, index->text + key->name, key->length);
+    *length = key->length;
+    describe(key, number, entry);
+    tally_index_unlock(index);
 }

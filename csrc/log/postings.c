@@ -107,6 +107,20 @@ static enum tally_answer bitmap_before(const tally_postings *postings, uint32_t 
     return TALLY_ANSWER_NO;
 }
 
+static bool bitmap_count(const tally_postings *postings, uint32_t before, uint32_t *count)
+{
+    uint64_t bits;
+    *count = 0;
+    for (uint32_t word = 0; word < before / 64; word++) {
+        if (!bitmap_word(postings, word, &bits)) return false;
+        *count += (uint32_t)__builtin_popcountll(bits);
+    }
+    if (before % 64 == 0) return true;
+    if (!bitmap_word(postings, before / 64, &bits)) return false;
+    *count += (uint32_t)__builtin_popcountll(bits & ~(UINT64_MAX << (before % 64)));
+    return true;
+}
+
 static bool bitmap_fill(const tally_postings *postings, uint32_t base, uint64_t bits[TALLY_BLOCK_WORDS])
 {
     uint8_t block[TALLY_BLOCK_WORDS * 8];
@@ -213,6 +227,7 @@ enum tally_answer tally_postings_count(tally_postings *postings, uint32_t before
         *count = 1;
         return TALLY_ANSWER_YES;
     }
-    if (entry->form != TALLY_FORM_ARRAY) return TALLY_ANSWER_DAMAGED;
-    return array_below(postings, before, count) ? TALLY_ANSWER_YES : TALLY_ANSWER_DAMAGED;
+    bool whole = entry->form == TALLY_FORM_BITMAP ? bitmap_count(postings, before, count)
+                                                  : array_below(postings, before, count);
+    return whole ? TALLY_ANSWER_YES : TALLY_ANSWER_DAMAGED;
 }

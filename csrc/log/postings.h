@@ -78,8 +78,9 @@ enum tally_answer tally_postings_before(tally_postings *postings, uint32_t befor
 /* Sets the bits of the ordinals in [base, base + TALLY_BLOCK_EVENTS); `base` is a multiple of that. Only YES or
  * DAMAGED. */
 enum tally_answer tally_postings_fill(tally_postings *postings, uint32_t base, uint64_t bits[TALLY_BLOCK_WORDS]);
-/* Of streams, whose postings are no bitmaps: the ordinal of posting `number`, and how many are below one. */
+/* Of streams, whose postings are no bitmaps: the ordinal of posting `number`. */
 enum tally_answer tally_postings_at(const tally_postings *postings, uint32_t number, uint32_t *ordinal);
+/* How many are below one; of a bitmap all words before it are looked at. */
 enum tally_answer tally_postings_count(tally_postings *postings, uint32_t before, uint32_t *count);
 
 #endif
