@@ -107,7 +107,12 @@ def _parameters(node: c_ast.FuncDecl) -> tuple[Parameter, ...]:
     given = [] if node.args is None else node.args.params
     if [type(item) for item in given] == [c_ast.Typename]:  # (void)
         return ()
-    return tuple(Parameter(item.name, _plain_type(item.type)) for item in given)
+    return tuple(Parameter(item.name, _decayed(_plain_type(item.type))) for item in given)
+
+
+def _decayed(type_: str) -> str:
+    """What an array is as a parameter."""
+    return re.sub(r" ?\[\w*\]$", " *", type_)
 
 
 @cache

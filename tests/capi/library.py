@@ -8,6 +8,8 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import shutil
+import tempfile
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -100,6 +102,9 @@ class Box:
         self.kept: list[Any] = []
         self.opened: list[tuple[Callable[[CData], int], CData]] = []
         self.errors: list[BaseException] = []
+        self.world: CData | None = None
+        self.path: str | None = None
+        self.stores = 0
 
     def keep(self, thing: Any) -> Any:
         self.kept.append(thing)
@@ -126,8 +131,13 @@ class Box:
     def handler(self, function: Callable[[CData], int | None]) -> CData:
         return self.callback("int32_t(void *, const tally_notice *)", lambda _, notice: function(notice) or 0, 1)
 
+    def handle(self, kind: str) -> CData:
+        """A new handle of a kind, with whatever it needs."""
+        makers: dict[str, Callable[[], CData]] = {"mask": self.mask, "store": self.store, "reader": self.reader}
+        return makers[kind]() if kind in makers else self.open(kind)
+
     def open(self, kind: str, *arguments: Any) -> CData:
-        """A handle of a kind: "registry", "counter", "ring", "mask", or "child" of a registry."""
+        """A handle of a kind: "registry", "counter", "ring", …, or "child" of a registry."""
         noun = "registry" if kind == "child" else kind
         verb = "tally_registry_child" if kind == "child" else f"tally_{kind}_open"
         handle = ffi.new(f"tally_{noun} **")
@@ -141,6 +151,56 @@ class Box:
     def mask(self) -> CData:
         nothing = self.handler(lambda notice: 0)
         return self.open("mask", self.struct("tally_mask_options", mask=1, match=1, width=1, handler=nothing))
+
+    def memory(self) -> CData:
+        """The one world in memory of this box, where its stores are."""
+        if self.world is None:
+            self.world = self.memory_platform()
+        return self.world
+
+    def folder(self) -> str:
+        """A directory that is in the world in memory and on the real disk."""
+        if self.path is None:
+            self.path = tempfile.mkdtemp(prefix="tally-capi-", dir="/tmp")
+            world, os_error = self.memory(), ffi.new("int32_t *")
+            for place in ("/tmp", self.path):
+                check(world.make_directory(world.context, place.encode(), 0o700, os_error))
+        return self.path
+
+    def text(self, data: bytes) -> CData:
+        """A tally_text; its bytes end where memory ends."""
+        return {"bytes": self.fenced.put(data, "char *") if data else ffi.NULL, "length": len(data)}
+
+    def store_options(self, **options: Any) -> CData:
+        return self.struct("tally_store_options", **{"platform": self.memory(), **options})
+
+    def store(self, **options: Any) -> CData:
+        """A new store in memory, with one event."""
+        self.stores += 1
+        path = f"{self.folder()}/{self.stores}".encode()
+        made = self.open("store", path, len(path), self.store_options(**options))
+        draft = self.draft()
+        append = self.struct("tally_append_options", durability=constant("TALLY_WRITTEN"))
+        check(lib.tally_store_append(made, draft, append, ffi.NULL, ffi.NULL))
+        return made
+
+    def place_of_both(self, store: CData) -> str:
+        """Where a store in memory lies, when it is the newest one; on the disk there is one too."""
+        assert store != ffi.NULL
+        path = f"{self.folder()}/{self.stores}"
+        if not os.path.exists(path):
+            handle = ffi.new("tally_store **")
+            check(lib.tally_store_open(path.encode(), len(path), ffi.NULL, handle, ffi.NULL))
+            check(lib.tally_store_append(handle[0], self.draft(), ffi.NULL, ffi.NULL, ffi.NULL))
+            check(lib.tally_store_close(handle))
+        return path
+
+    def draft(self, stream: bytes = b"capi/1", type_: bytes = b"capi.made", data: bytes = b"data", **more: Any) -> CData:
+        given = {"stream": self.text(stream), "type": self.text(type_), "length": len(data)}
+        return self.struct("tally_draft", **given, data=self.fenced.put(data), **more)
+
+    def reader(self, store: CData | None = None) -> CData:
+        return self.open("reader", self.store() if store is None else store, ffi.NULL)
 
     def memory_platform(self) -> CData:
         handle = ffi.new("tally_platform **")
@@ -157,6 +217,8 @@ class Box:
     def end(self) -> None:
         for close, handle in reversed(self.opened):
             check(close(handle))
+        if self.path is not None:
+            shutil.rmtree(self.path)
         self.fenced.release()
         self.kept.clear()
         if self.errors:

@@ -17,6 +17,7 @@ class Good:
     def __init__(self, box: Box) -> None:
         self.box = box
         self.ran = 0
+        self.copies = 0
 
     def handle(self, kind: str) -> CData:
         if kind == "platform":
@@ -48,6 +49,40 @@ class Good:
     @cached_property
     def platform(self) -> CData:
         return self.box.memory_platform()
+
+    @cached_property
+    def path(self) -> str:
+        """Of a store that is not there yet, in the world in memory as on the real disk."""
+        return self.box.folder() + "/store"
+
+    @cached_property
+    def store(self) -> CData:
+        """In memory, with one event, and a background thread."""
+        return self.box.store()
+
+    @cached_property
+    def reader(self) -> CData:
+        return self.box.reader(self.store)
+
+    @cached_property
+    def completions(self) -> CData:
+        return self.box.open("completions")
+
+    @cached_property
+    def event(self) -> CData:
+        """The store's first event, as a reader lends it."""
+        reader = self.box.reader(self.store)
+        events, count = self.box.new("tally_event *"), self.box.new("size_t *")
+        assert lib.tally_reader_next(reader, events, 1, count, ffi.NULL) == 0
+        assert count[0] == 1
+        return events
+
+    @cached_property
+    def gate(self) -> int:
+        number = ffi.new("uint64_t *")
+        gate = self.box.callback("tally_gate", lambda *_: 0, 1)
+        assert lib.tally_store_gate_add(self.store, gate, ffi.NULL, ffi.NULL, number, ffi.NULL) == 0
+        return int(number[0])
 
     @cached_property
     def notice(self) -> CData:
@@ -127,6 +162,38 @@ class Text(Role):
 
 
 @dataclass(frozen=True)
+class Path(Role):
+    """Pointer and length of a path, 1 to 400 bytes. `make`: what is good in a world that the call uses."""
+
+    length: str
+    make: Make
+
+
+@dataclass(frozen=True)
+class Form(Role):
+    """Pointer and length of a text of one form alone, all others being refused by their own errors."""
+
+    length: str
+    good: str
+
+
+@dataclass(frozen=True)
+class Name(Role):
+    """A tally_text by value: a name of an event, or a part of one."""
+
+    good: str
+    minimum: int = 0
+    maximum: int = 512
+
+
+@dataclass(frozen=True)
+class Value(Role):
+    """A pointer to a plain value that is read, of no size of its own."""
+
+    make: Make
+
+
+@dataclass(frozen=True)
 class Symbol(Role):
     """A NUL-terminated text."""
 
@@ -140,6 +207,8 @@ class Length(Role):
     of: str | None
     good: int = 0
     too_long: str = "E_LENGTH"
+    # What a length of 0 gets, where nothing cannot be asked for.
+    zero: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,9 +221,11 @@ class Buffer(Role):
 
 @dataclass(frozen=True)
 class Items(Role):
-    """An array that is read, with a Length."""
+    """An array that is read, with a Length. `empty`: what an empty one gets."""
 
     make: Make
+    struct: str
+    empty: str = "OK"
 
 
 @dataclass(frozen=True)

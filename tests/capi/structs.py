@@ -4,7 +4,7 @@ lengths of what. A struct of the headers that is in neither table below fails te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import header
@@ -20,6 +20,9 @@ class LengthMember:
     pointer: str | None
     too_long: str = "E_LENGTH"
     null: str = "E_NULL"
+    # Too many are told when there is an array at all.
+    given: bool = False
+    empty: str = "OK"
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,28 @@ class TextMember:
 
 
 @dataclass(frozen=True)
+class NameMember:
+    """A tally_text. `alone`: what a good one gets in a store like ours, where it is not OK."""
+
+    maximum: int
+    minimum: int = 0
+    # The library's own names are refused: E_NAME.
+    owned: bool = False
+    # Any bytes at all.
+    raw: bool = False
+    good: tuple[str, ...] = ("a", "é", "日本語", "a b")
+    alone: str = "OK"
+
+
+@dataclass(frozen=True)
 class Shape:
     good: Callable[[Good], dict[str, Any]]
     refused: tuple[tuple[str, Any, str], ...] = ()
     lengths: tuple[tuple[str, LengthMember], ...] = ()
     texts: tuple[tuple[str, TextMember], ...] = ()
+    names: dict[str, NameMember] = field(default_factory=dict)
+    # Arrays of names: (member, count, what each is).
+    lists: tuple[tuple[str, str, NameMember], ...] = ()
     # Arrays of numbers that must be aligned.
     aligned: tuple[str, ...] = ()
     # What a larger struct with a tail that is not zero gets.
@@ -67,6 +87,47 @@ def mask_options(good: Good) -> dict[str, Any]:
 def platform(good: Good) -> dict[str, Any]:
     members = [member.name for member in header.structs()["tally_platform"].members]
     return {name: getattr(good.platform, name) for name in members}
+
+
+def store_options(good: Good) -> dict[str, Any]:
+    return {"platform": good.box.memory(), "name": good.box.text(b"capi/store"), "segment_bytes": 1 << 20}
+
+
+def draft(good: Good) -> dict[str, Any]:
+    made = good.box.draft(content_type=good.box.text(b"text/plain"))
+    members = [member.name for member in header.structs()["tally_draft"].members]
+    return {name: getattr(made, name) for name in members if name != "size"}
+
+
+def append_options(good: Good) -> dict[str, Any]:
+    """Two conditions that hold."""
+    expectation = good.box.new("tally_expectation *", expectation_members(good))
+    condition = good.box.new("tally_append_condition *", condition_members(good))
+    return {
+        "expectations": expectation,
+        "expectation_count": 1,
+        "conditions": condition,
+        "condition_count": 1,
+        "durability": constant("TALLY_WRITTEN"),
+    }
+
+
+def expectation_members(good: Good) -> dict[str, Any]:
+    return {"stream": good.box.text(b"capi/none"), "expect": constant("TALLY_EXPECT_NO_STREAM")}
+
+
+def condition_members(good: Good) -> dict[str, Any]:
+    types = good.box.new("tally_text[1]", [good.box.text(b"capi.never")])
+    return {"types": types, "type_count": 1}
+
+
+def completions_options(good: Good) -> dict[str, Any]:
+    return {"wake": good.box.callback("void(void *)", lambda _: None), "platform": good.box.memory()}
+
+
+def upkeep_options(good: Good) -> dict[str, Any]:
+    progress = good.box.callback("tally_progress", lambda *_: 0, 1)
+    return {"progress": progress, "platform": good.box.memory()}
 
 
 def bits(member: str, known: int, error: str = "E_OPTION") -> tuple[tuple[str, int, str], ...]:
@@ -149,6 +210,106 @@ SHAPES: dict[str, Shape] = {
         (("operation", 0, "E_OPTION"), ("operation", 3, "E_OPTION"), RESERVED, ("handler", ffi.NULL, "E_NULL")),
     ),
     "tally_guard": Shape(nothing),
+    "tally_store_options": Shape(
+        store_options,
+        (
+            ("mode", 4, "E_OPTION"),
+            ("mode", 2**32 - 1, "E_OPTION"),
+            *bits("flags", 3),
+            ("digest", 3, "E_OPTION"),
+            ("digest", 2**31, "E_OPTION"),
+            ("check", 3, "E_OPTION"),
+            ("map", 2, "E_OPTION"),
+            ("mode_of_files", 0o10000, "E_OPTION"),
+            ("segment_bytes", 1, "E_RANGE"),
+            ("segment_bytes", constant("TALLY_SEGMENT_BYTES_MIN") - 1, "E_RANGE"),
+            ("segment_bytes", constant("TALLY_SEGMENT_BYTES_MAX") + 1, "E_RANGE"),
+        ),
+        names={
+            "name": NameMember(constant("TALLY_STORE_NAME_MAX"), good=("a", "A.b/c_d-9")),
+        },
+    ),
+    "tally_store_statistics": Shape(nothing, tail="OK"),
+    "tally_draft": Shape(
+        draft,
+        (
+            *bits("flags", 3),
+            RESERVED,
+            ("length", constant("TALLY_DATA_MAX") + 1, "E_LENGTH"),
+            ("tag_count", constant("TALLY_TAGS_MAX") + 1, "E_NULL"),
+        ),
+        (("length", LengthMember("data")), ("tag_count", LengthMember("tags", too_long="E_LIMIT", given=True))),
+        names={
+            "stream": NameMember(constant("TALLY_STREAM_MAX"), 1, owned=True),
+            "type": NameMember(constant("TALLY_TYPE_MAX"), 1, owned=True),
+            "content_type": NameMember(constant("TALLY_CONTENT_TYPE_MAX")),
+            "subject": NameMember(constant("TALLY_SUBJECT_MAX"), alone="E_UNSUPPORTED"),
+            "idempotency_key": NameMember(constant("TALLY_IDEMPOTENCY_KEY_MAX"), raw=True, good=()),
+        },
+        lists=(("tags", "tag_count", NameMember(constant("TALLY_TAG_MAX"), 1, owned=True)),),
+    ),
+    "tally_append_options": Shape(
+        append_options,
+        (
+            ("durability", 4, "E_OPTION"),
+            ("durability", 2**31, "E_OPTION"),
+            *bits("flags", 1),
+            ("flags", 1, "E_OPTION"),  # TRY waits for no disk
+            ("expectation_count", constant("TALLY_CONDITIONS_MAX") + 1, "E_LIMIT"),
+            ("condition_count", constant("TALLY_CONDITIONS_MAX") + 1, "E_LIMIT"),
+        ),
+        (
+            ("expectation_count", LengthMember("expectations", too_long="E_LIMIT")),
+            ("condition_count", LengthMember("conditions", too_long="E_LIMIT")),
+        ),
+    ),
+    "tally_expectation": Shape(
+        expectation_members,
+        (("expect", 4, "E_OPTION"), ("expect", 2**31, "E_OPTION"), RESERVED),
+        names={"stream": NameMember(constant("TALLY_STREAM_MAX"), good=("é", "日本語", "a b"))},
+    ),
+    "tally_append_condition": Shape(
+        condition_members,
+        (("type_count", 0, "E_ARGUMENT"), ("type_count", constant("TALLY_QUERY_NAMES_MAX") + 1, "E_LIMIT")),
+        (
+            ("type_count", LengthMember("types", too_long="E_LIMIT", empty="E_ARGUMENT")),
+            ("tag_count", LengthMember("tags", too_long="E_LIMIT", given=True)),
+        ),
+        lists=(
+            ("types", "type_count", NameMember(constant("TALLY_TYPE_MAX"), 1)),
+            ("tags", "tag_count", NameMember(constant("TALLY_TAG_MAX"), 1)),
+        ),
+    ),
+    "tally_gate_options": Shape(
+        lambda good: {"name": good.box.text(b"capi"), "record": 1},
+        (RESERVED, ("record", 2, "E_OPTION"), ("record", 2**31, "E_OPTION")),
+        names={"name": NameMember(127)},
+    ),
+    "tally_completions_options": Shape(completions_options),
+    "tally_query": Shape(
+        lambda good: {"stream": good.box.text(b"capi/1")},
+        (
+            *bits("flags", 7),
+            RESERVED,
+            ("from_version", 1, "E_ARGUMENT"),
+            ("to_version", 1, "E_ARGUMENT"),
+            ("stream_prefix", {"bytes": ffi.from_buffer(b"capi"), "length": 4}, "E_ARGUMENT"),
+        ),
+        (
+            ("type_count", LengthMember("types", too_long="E_LIMIT")),
+            ("tag_count", LengthMember("tags", too_long="E_LIMIT")),
+        ),
+        names={
+            "stream": NameMember(constant("TALLY_STREAM_MAX")),
+            "stream_prefix": NameMember(constant("TALLY_STREAM_MAX"), alone="E_ARGUMENT"),
+            "subject": NameMember(constant("TALLY_SUBJECT_MAX"), alone="E_UNSUPPORTED"),
+        },
+        lists=(
+            ("types", "type_count", NameMember(constant("TALLY_TYPE_MAX"), 1)),
+            ("tags", "tag_count", NameMember(constant("TALLY_TAG_MAX"), 1)),
+        ),
+    ),
+    "tally_upkeep_options": Shape(upkeep_options),
 }
 NEVER_IN: dict[str, str] = {
     "tally_error": "receives",
@@ -165,14 +326,37 @@ NEVER_IN: dict[str, str] = {
     "tally_condition": "of the platform table",
     "tally_native_handler": "read by the bindings, tested there",
     "tally_api": "handed out by the library",
+    "tally_text": "a part of others; the rules about texts are theirs",
+    "tally_uuid": "any 16 bytes are one",
+    "tally_hash": "receives",
+    "tally_event": "lent by the library",
+    "tally_receipt": "receives",
+    "tally_watermarks": "receives",
+    "tally_recovery": "receives",
+    "tally_store_info": "receives",
+    "tally_completion": "receives",
+    "tally_refusal": "filled in by a gate",
+    "tally_reader_place": "receives",
+    "tally_stream_head": "receives",
+    "tally_listed": "receives",
+    "tally_backup_report": "receives",
+    "tally_fsck_report": "receives",
+    "tally_salvage_report": "receives",
+    "tally_finding": "handed to callbacks",
 }
-# Members that point to another struct of the tables: (outer, member, inner).
-NESTED = (
-    ("tally_registry_options", "host", "tally_registry_host"),
-    ("tally_registry_options", "platform", "tally_platform"),
-    ("tally_ring_options", "platform", "tally_platform"),
-    ("tally_mask_options", "platform", "tally_platform"),
-    ("tally_edit", "options", "tally_handler_options"),
+# Members that point to another struct of the tables: (outer, member, inner, what else is to be set).
+NESTED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("tally_registry_options", "host", "tally_registry_host", {}),
+    ("tally_registry_options", "platform", "tally_platform", {}),
+    ("tally_ring_options", "platform", "tally_platform", {}),
+    ("tally_mask_options", "platform", "tally_platform", {}),
+    ("tally_edit", "options", "tally_handler_options", {}),
+    ("tally_store_options", "host", "tally_registry_host", {}),
+    ("tally_store_options", "platform", "tally_platform", {}),
+    ("tally_completions_options", "platform", "tally_platform", {}),
+    ("tally_upkeep_options", "platform", "tally_platform", {}),
+    ("tally_append_options", "expectations", "tally_expectation", {"expectation_count": 1}),
+    ("tally_append_options", "conditions", "tally_append_condition", {"condition_count": 1}),
 )
 
 
@@ -203,19 +387,26 @@ def sites(name: str) -> Iterator[Site]:
         for parameter, role in row.roles.items():
             if isinstance(role, Given) and role.struct == name:
                 yield Site(f"{function}.{parameter}", function, lambda _, pointer, at=parameter: {at: pointer})
-            if isinstance(role, Items) and name == "tally_edit":
+            if isinstance(role, Items) and role.struct == name:
                 count = next(key for key, other in row.roles.items() if getattr(other, "of", None) == parameter)
                 yield Site(
                     f"{function}.{parameter}",
                     function,
                     lambda _, pointer, at=parameter, length=count: {at: pointer, length: 1},
                 )
-    for outer, member, inner in NESTED:
+    for outer, member, inner, also in NESTED:
         if inner != name:
             continue
         for site in sites(outer):
 
-            def place(good: Good, pointer: CData, site: Site = site, outer: str = outer, at: str = member) -> Any:
-                return site.place(good, build(good, outer, **{at: pointer}))
+            def place(
+                good: Good,
+                pointer: CData,
+                site: Site = site,
+                outer: str = outer,
+                at: str = member,
+                also: dict[str, Any] = also,
+            ) -> Any:
+                return site.place(good, build(good, outer, **{at: pointer}, **also))
 
             yield Site(f"{site.label}.{member}", site.function, place)

@@ -3,25 +3,29 @@ through every rule that is about one of its parts."""
 
 from __future__ import annotations
 
-from .library import ffi, kind_number
+from .library import constant, ffi, kind_number
 from .roles import (
     Buffer,
     Closes,
     Data,
     Detail,
+    Form,
     Function,
     Given,
     Good,
     Handle,
     Items,
     Length,
+    Name,
     Opens,
     Out,
+    Path,
     Plain,
     Role,
     Row,
     Symbol,
     Text,
+    Value,
     Word,
 )
 
@@ -50,6 +54,25 @@ def edits(good: Good) -> object:
     return made
 
 
+def drafts(good: Good) -> object:
+    return good.box.new("tally_draft[2]", [good.box.draft()[0], good.box.draft(b"capi/2")[0]])
+
+
+def first_id(good: Good) -> object:
+    return good.box.new("tally_uuid *", good.event.id)
+
+
+def other_path(good: Good) -> str:
+    """Another one each time: what a call that worked has made is there."""
+    good.copies += 1
+    return f"{good.path}-{good.copies}"
+
+
+def stored(good: Good) -> str:
+    """Where the good store lies: in memory, and the like of it on the disk."""
+    return good.box.place_of_both(good.store)
+
+
 ERROR = Detail()
 REGISTRY = Handle("registry")
 NOTICE = Given("tally_notice")
@@ -58,6 +81,10 @@ HANDLER = Function(lambda good: good.handler)
 NOTIFIED = Out(optional=True)
 OPTIONS = Given("tally_registry_options", optional=True)
 PLATFORM = Given("tally_platform", optional=True)
+STORE = Handle("store")
+READER = Handle("reader")
+LEVELS = ((4, "E_OPTION"), (2**31, "E_OPTION"))
+FINDING = "int32_t(void *, const tally_finding *)"
 
 TABLE: dict[str, Row] = {
     # base.h
@@ -116,7 +143,7 @@ TABLE: dict[str, Row] = {
     "tally_registry_unregister_wait": row(
         registry=REGISTRY, id=ID, timeout_ms=Plain(0), removed=Out(optional=True), error=ERROR
     ),
-    "tally_registry_edit": row(registry=REGISTRY, edits=Items(edits), count=Length("edits", good=2), error=ERROR),
+    "tally_registry_edit": row(registry=REGISTRY, edits=Items(edits, "tally_edit"), count=Length("edits", good=2), error=ERROR),
     "tally_registry_clear": row(registry=REGISTRY, removed=Out(optional=True), error=ERROR),
     "tally_registry_find": row(
         registry=REGISTRY,
@@ -206,4 +233,185 @@ TABLE: dict[str, Row] = {
     ),
     # api.h
     "tally_api_table": pure(),
+    # event.h
+    "tally_event_hash": row(event=Value(lambda good: good.event), hash=Out()),
+    "tally_uuid_format": row(id=Value(lambda good: good.box.new("tally_uuid *")), text=Out()),
+    "tally_uuid_read": row(
+        text=Form("length", good="00112233-4455-6677-8899-aabbccddeeff"), length=Length("text"), id=Out(), error=ERROR
+    ),
+    # store.h
+    "tally_store_open": row(
+        path=Path("path_length", lambda good: good.path),
+        path_length=Length("path"),
+        options=Given("tally_store_options", optional=True),
+        store=Opens("store"),
+        error=ERROR,
+    ),
+    "tally_store_close": row(store=Closes("store")),
+    "tally_store_tick": row(store=STORE, more=Out(optional=True), error=ERROR),
+    "tally_store_watermarks": row(store=STORE, watermarks=Out(), error=ERROR),
+    "tally_store_sync": row(store=STORE, error=ERROR),
+    "tally_store_wait": row(
+        store=STORE,
+        level=Plain(0, refused=LEVELS),
+        position=Plain(0, refused=((2**40, "E_TIMEOUT"),)),
+        timeout_ms=Plain(0),
+        error=ERROR,
+    ),
+    "tally_store_on": row(
+        store=STORE,
+        type=Name("capi.*"),
+        handler=HANDLER,
+        user_data=Data(),
+        options=Given("tally_handler_options", optional=True),
+        id=Out(),
+        error=ERROR,
+    ),
+    "tally_store_registry": row(store=STORE, registry=Out(), error=ERROR),
+    "tally_store_info_get": row(store=STORE, info=Out(), error=ERROR),
+    "tally_store_statistics_get": row(
+        store=STORE, statistics=Given("tally_store_statistics", both_ways=True), error=ERROR
+    ),
+    # append.h
+    "tally_store_append": row(
+        store=STORE,
+        draft=Given("tally_draft"),
+        options=Given("tally_append_options", optional=True),
+        receipt=Out(optional=True),
+        error=ERROR,
+    ),
+    "tally_store_append_many": row(
+        store=STORE,
+        drafts=Items(drafts, "tally_draft", empty="E_LENGTH"),
+        count=Length("drafts", good=1),
+        options=Given("tally_append_options", optional=True),
+        receipts=Out(optional=True),
+        error=ERROR,
+    ),
+    "tally_store_gate_add": row(
+        store=STORE,
+        gate=Function(lambda good: good.box.callback("tally_gate", lambda *_: 0, 1)),
+        user_data=Data(),
+        options=Given("tally_gate_options", optional=True),
+        number=Out(),
+        error=ERROR,
+    ),
+    "tally_store_gate_remove": row(
+        store=STORE,
+        number=Plain(lambda good: good.gate, refused=((0, "E_NOT_FOUND"), (2**63, "E_NOT_FOUND"))),
+        error=ERROR,
+    ),
+    "tally_completions_open": row(
+        options=Given("tally_completions_options", optional=True), completions=Opens("completions"), error=ERROR
+    ),
+    "tally_completions_take": row(
+        completions=Handle("completions"),
+        items=Buffer("tally_completion", 4),
+        capacity=Length("items", good=4, zero="E_RANGE"),
+        count=Out(),
+        error=ERROR,
+    ),
+    "tally_completions_close": row(completions=Closes("completions")),
+    "tally_store_append_async": row(
+        store=STORE,
+        drafts=Items(drafts, "tally_draft", empty="E_LENGTH"),
+        count=Length("drafts", good=1),
+        options=Given("tally_append_options", optional=True),
+        completions=Handle("completions"),
+        token=Plain(7),
+        receipts=Out(optional=True),
+        error=ERROR,
+    ),
+    "tally_store_wait_async": row(
+        store=STORE,
+        level=Plain(0, refused=LEVELS),
+        position=Plain(0),
+        completions=Handle("completions"),
+        token=Plain(7),
+        error=ERROR,
+    ),
+    # reader.h
+    "tally_reader_open": row(
+        store=STORE, query=Given("tally_query", optional=True), reader=Opens("reader"), error=ERROR
+    ),
+    "tally_reader_next": row(
+        reader=READER,
+        events=Buffer("tally_event", 2),
+        capacity=Length("events", good=2, too_long="E_RANGE", zero="E_RANGE"),
+        count=Out(),
+        error=ERROR,
+    ),
+    "tally_reader_place_get": row(reader=READER, place=Out(), error=ERROR),
+    "tally_reader_refresh": row(reader=READER, error=ERROR),
+    "tally_reader_close": row(reader=Closes("reader")),
+    "tally_store_get": Row(
+        {
+            "store": STORE,
+            "position": Plain(0, refused=((1000, "E_RANGE"), (2**64 - 1, "E_RANGE"))),
+            "buffer": Buffer("char", 4096),
+            "capacity": Length("buffer", good=4096),
+            "needed": Out(),
+            "event": Out(),
+            "error": ERROR,
+        },
+        kept={"E_SPACE": {"needed"}},
+    ),
+    "tally_store_find_id": row(store=STORE, id=Value(first_id), position=Out(), error=ERROR),
+    "tally_store_find_version": row(
+        store=STORE,
+        stream=Name("capi/1", minimum=1),
+        version=Plain(0, refused=((1, "E_NOT_FOUND"), (2**64 - 1, "E_NOT_FOUND"))),
+        position=Out(),
+        error=ERROR,
+    ),
+    "tally_store_stream_head": row(store=STORE, stream=Name("capi/1", minimum=1), head=Out(), error=ERROR),
+    "tally_store_list": row(
+        store=STORE,
+        what=Plain(
+            constant("TALLY_LIST_STREAMS"), refused=((0, "E_OPTION"), (5, "E_OPTION"), (2**31, "E_OPTION"))
+        ),
+        prefix=Name("capi"),
+        after=Name("a"),
+        items=Buffer("tally_listed", 4),
+        capacity=Length("items", good=4, zero="E_RANGE"),
+        text=Buffer("char", 1024),
+        text_capacity=Length("text", good=1024),
+        count=Out(),
+        error=ERROR,
+    ),
+    "tally_store_ancestors": row(
+        store=STORE,
+        position=Plain(0, refused=((1000, "E_RANGE"), (2**64 - 1, "E_RANGE"))),
+        positions=Buffer("uint64_t", 4),
+        capacity=Length("positions", good=4, zero="E_RANGE"),
+        count=Out(),
+        ended=Out(),
+        error=ERROR,
+    ),
+    # upkeep.h
+    "tally_store_backup": row(
+        store=STORE,
+        path=Path("path_length", other_path),
+        path_length=Length("path"),
+        options=Given("tally_upkeep_options", optional=True),
+        report=Out(optional=True),
+        error=ERROR,
+    ),
+    "tally_fsck": row(
+        path=Path("path_length", stored),
+        path_length=Length("path"),
+        options=Given("tally_upkeep_options", optional=True),
+        finding=Function(lambda good: good.box.callback(FINDING, lambda *_: 0, 1), optional=True),
+        report=Out(),
+        error=ERROR,
+    ),
+    "tally_salvage": row(
+        **{"from": Path("from_length", stored)},
+        from_length=Length("from"),
+        to=Path("to_length", other_path),
+        to_length=Length("to"),
+        options=Given("tally_upkeep_options", optional=True),
+        report=Out(),
+        error=ERROR,
+    ),
 }

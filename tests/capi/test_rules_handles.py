@@ -12,7 +12,8 @@ from .table import TABLE
 from .whitebox import poisoned
 
 SLOT_BYTES = 64
-KINDS = ("registry", "counter", "ring", "mask")
+KINDS = ("registry", "counter", "ring", "mask", "store", "reader", "completions")
+OWNS_FILES = ("store", "reader")
 GARBAGE = (1, 8, 64, 4096, 2**47, 2**63, 2**64 - 64, 2**64 - 1, 0xDDDDDDDDDDDDDDDD)
 TAKES = [
     (name, parameter, role.kind)
@@ -53,7 +54,7 @@ def never_opened(box: Box) -> CData:
 
 def closed(kind: str) -> CData:
     box = Box()
-    stale = getattr(box, kind)() if kind == "mask" else box.open(kind)
+    stale = box.handle(kind)
     box.end()
     return stale
 
@@ -110,6 +111,31 @@ def test_a_poisoned_handle_says_so(name: str, parameter: str, kind: str, box: Bo
         attempt.refuse("E_PANIC", **{parameter: good})
 
 
+@pytest.mark.parametrize(("name", "parameter", "kind"), [case for case in TAKES if case[2] in OWNS_FILES])
+def test_a_forked_handle_says_so(name: str, parameter: str, kind: str, box: Box) -> None:
+    attempt = Attempt(name, box)
+    good = attempt.good.handle(kind)
+    attempt.call()  # makes what the call needs, here and not in the child
+
+    def refused() -> None:
+        attempt.refuse("E_FORKED", **{parameter: good})
+
+    in_child(refused)
+    assert name_of(attempt.call()) != "E_FORKED"
+
+
+@pytest.mark.parametrize(("name", "kind"), [case for case in CLOSES if case[1] in OWNS_FILES])
+def test_a_forked_handle_is_closed_without_harm(name: str, kind: str, box: Box) -> None:
+    handle = slot_for(kind, opener(box, kind)())
+
+    def close() -> None:
+        assert name_of(getattr(lib, name)(handle)) in ("OK", "E_FORKED")
+
+    in_child(close)
+    assert lib.tally_handle_generation(handle[0]) != 0
+    check(getattr(lib, name)(handle))
+
+
 @pytest.mark.parametrize("parameter", ["platform"])
 def test_only_worlds_in_memory_are_advanced(parameter: str, box: Box) -> None:
     attempt = Attempt("tally_platform_memory_advance", box)
@@ -121,7 +147,7 @@ def test_only_worlds_in_memory_are_advanced(parameter: str, box: Box) -> None:
 
 
 def opener(box: Box, kind: str) -> Callable[[], CData]:
-    return box.mask if kind == "mask" else lambda: box.open(kind)
+    return lambda: box.handle(kind)
 
 
 def slot_for(kind: str, value: CData) -> CData:

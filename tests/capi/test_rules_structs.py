@@ -10,7 +10,7 @@ from . import header
 from .attempt import Attempt
 from .library import TOO_LONG, Box, CData, address, constant, ffi
 from .roles import Given
-from .structs import SHAPES, Shape, Site, build, image, sites
+from .structs import SHAPES, NameMember, Shape, Site, build, image, sites
 from .table import TABLE
 
 MOST = constant("TALLY_STRUCT_SIZE_MAX")
@@ -44,7 +44,8 @@ class Try:
         """Aligned; ends where memory ends, or at most seven bytes before."""
         return self.box.fenced.put(data + bytes(-len(data) % 8), f"{self.name} *")
 
-    def expect(self, outcome: str, pointer: CData) -> None:
+    def expect(self, outcome: str | set[str], pointer: CData) -> None:
+        """A set: any of these."""
         changes = self.site.place(self.good, pointer)
         if self.attempt.row.returns != "status":
             assert self.attempt.call(**changes) == 0 or outcome != "OK"
@@ -53,7 +54,7 @@ class Try:
         else:
             self.attempt.refuse(outcome, **changes)
 
-    def with_members(self, outcome: str, /, **members: Any) -> None:
+    def with_members(self, outcome: str | set[str], /, **members: Any) -> None:
         self.expect(outcome, build(self.good, self.name, **members))
 
     def image(self, size: int, tail: bytes = b"") -> bytes:
@@ -130,11 +131,12 @@ def test_a_length_in_a_struct_is_bounded_and_needs_its_pointer(name: str, site: 
     case = Try(name, site, box)
     for member, rule in case.shape.lengths:
         for length in TOO_LONG:
-            case.with_members(rule.too_long, **{member: length})
+            array = {rule.pointer: box.new("tally_text[1]")} if rule.given and rule.pointer else {}
+            case.with_members(rule.too_long, **{member: length}, **array)
         if rule.pointer is not None:
             for length in (1, 7):
                 case.with_members(rule.null, **{member: length, rule.pointer: ffi.NULL})
-            case.with_members("OK", **{**emptied(case.shape), rule.pointer: ffi.NULL, member: 0})
+            case.with_members(rule.empty, **{**emptied(case.shape), rule.pointer: ffi.NULL, member: 0})
 
 
 def emptied(shape: Shape) -> dict[str, int]:
@@ -161,6 +163,59 @@ def test_a_text_in_a_struct_is_a_name(name: str, site: Site, box: Box) -> None:
             case.with_members(error, **given(data))
         case.with_members("OK", **given(b"x" * rule.maximum))
         case.with_members("OK", **given("日本語".encode()))
+
+
+def wrong_names(rule: NameMember) -> list[tuple[bytes, str]]:
+    wrong = [(b"x" * (rule.maximum + 1), "E_LENGTH")]
+    if not rule.raw:
+        wrong += [(b"\xff", "E_UTF8"), (b"a\xc3", "E_UTF8"), (b"\xed\xa0\x80", "E_UTF8"), (b"a\0b", "E_NUL")]
+        wrong += [(b"a\nb", "E_NAME"), (b"a\xc2\x85b", "E_NAME"), (b"\x7f", "E_NAME")]
+    if rule.minimum > 0:
+        wrong += [(b"", "E_LENGTH")]
+    if rule.owned:
+        wrong += [(b"$", "E_NAME"), (b"$log", "E_NAME"), (b"tally.", "E_NAME"), (b"tally.made", "E_NAME")]
+    return wrong
+
+
+def right_names(rule: NameMember) -> list[bytes]:
+    right = [b"x" * rule.maximum, *(name.encode() for name in rule.good)]
+    if rule.raw:
+        right += [b"\0", b"\xff\n"]
+    if rule.owned:
+        right += [b"a$", b"tally", b"Tally.x"]
+    return right + [b""] if rule.minimum == 0 and rule.alone == "OK" else right
+
+
+@each_checked
+def test_a_name_in_a_struct_is_checked(name: str, site: Site, box: Box) -> None:
+    case = Try(name, site, box)
+    for member, rule in case.shape.names.items():
+        for data, error in wrong_names(rule):
+            if rule.alone != "E_ARGUMENT":
+                case.with_members({error, rule.alone} if rule.alone != "OK" else error, **{member: box.text(data)})
+        for data in right_names(rule):
+            case.with_members(rule.alone, **{member: box.text(data)})
+        case.with_members({"E_NULL", rule.alone} - {"OK"}, **{member: {"bytes": ffi.NULL, "length": 5}})
+        for length in TOO_LONG:
+            refused = {"bytes": box.fenced.put(b"x"), "length": length}
+            case.with_members({"E_LENGTH", rule.alone} - {"OK"}, **{member: refused})
+
+
+@each_checked
+def test_a_name_in_a_list_in_a_struct_is_checked(name: str, site: Site, box: Box) -> None:
+    case = Try(name, site, box)
+    for member, count, rule in case.shape.lists:
+
+        def given(*names: bytes, member: str = member, count: str = count) -> dict[str, Any]:
+            array = box.new("tally_text[]", [box.text(data) for data in names])
+            return {member: array, count: len(names)}
+
+        for data, error in wrong_names(rule):
+            case.with_members(error, **given(data))
+            case.with_members(error, **given(b"good", data))
+        case.with_members("OK", **given(*right_names(rule)))
+        case.with_members("OK", **given(b"twice", b"twice"))
+        case.with_members("E_NULL", **{**given(b"x"), member: box.new("tally_text[1]", [{"length": 3}])})
 
 
 @each

@@ -12,18 +12,22 @@ from .roles import (
     Closes,
     Data,
     Detail,
+    Form,
     Function,
     Given,
     Handle,
     Items,
     Length,
+    Name,
     Opens,
     Out,
+    Path,
     Plain,
     Role,
     Row,
     Symbol,
     Text,
+    Value,
     Word,
 )
 from .structs import NESTED, NEVER_IN, SHAPES, sites
@@ -41,17 +45,23 @@ def fitting(type_: str) -> set[type[Role]]:
     if type_ == "tally_error *":
         return {Detail}
     if type_.endswith("**"):
-        return {Out} if "char" in type_ else {Opens, Closes}
+        return {Out} if "char" in type_ else {Opens, Closes, Out}
     if pointed in OPAQUE:
         return {Handle}
     if type_ == "tally_platform *":
         return {Handle}
-    if type_ in CALLBACKS:
+    if type_ in CALLBACKS or "(*)" in type_:
         return {Function}
     if type_ == "size_t":
         return {Length}
     if type_ == "const char *":
-        return {Text, Symbol}
+        return {Text, Symbol, Path, Form}
+    if type_ == "tally_text":
+        return {Name}
+    if type_ in ("const tally_uuid *", "const tally_event *"):
+        return {Value}
+    if type_ == "const tally_draft *":
+        return {Given, Items}
     if pointed == "void" and type_ != pointed:
         return {Handle, Data, Buffer}
     if type_.startswith("const ") and pointed in SHAPES:
@@ -134,7 +144,10 @@ def test_a_shape_has_all_that_the_rules_look_at(name: str) -> None:
         if member.type == "const char *" and name != "tally_platform":
             assert member.name in dict(shape.texts), f"{member.name}: what text is refused?"
         if "*" in member.type and pointed in SHAPES:
-            assert (name, member.name, pointed) in NESTED, f"{member.name} is a way in for {pointed}"
+            nested = {(outer, key, inner) for outer, key, inner, _ in NESTED}
+            assert (name, member.name, pointed) in nested, f"{member.name} is a way in for {pointed}"
+        if member.type == "tally_text":
+            assert member.name in shape.names, f"{member.name}: what is refused of it?"
         if re.fullmatch(r"uint\d+_t", pointed) and member.type.endswith("*"):
             assert member.name in shape.aligned, f"{member.name}: what does a misaligned one get?"
 
