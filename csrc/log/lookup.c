@@ -131,7 +131,7 @@ static tally_status lookup_value(const tally_view *view, uint64_t from, uint64_t
         for (;;) {
             bool found;
             bool has;
-            uint32_t ordinal;
+            uint32_t ordinal = 0;
             tally_status status = tally_ask_candidate(segment, idempotency, value, before, &found, &ordinal, error);
             if (status != TALLY_OK) return status;
             if (!found || segment->header.first_position + ordinal < from) break;
