@@ -2,6 +2,7 @@
 #include "native.h"
 #include "registry.h"
 #include "stage.h"
+#include "store_shim.h"
 
 static PyObject *module_depth(PyObject *module, PyObject *unused)
 {
@@ -103,7 +104,7 @@ static int module_exec(PyObject *module)
     state->kinds = PyDict_New();
     state->kind_names = PyDict_New();
     if (state->helpers == NULL || state->kinds == NULL || state->kind_names == NULL || add_names(state) < 0 ||
-        add_types(module, state) < 0)
+        add_types(module, state) < 0 || store_ready(module, state) < 0)
         return -1;
     PyObject *functools = PyImport_ImportModule("functools");
     state->partial = functools == NULL ? NULL : PyObject_GetAttrString(functools, "partial");
@@ -124,7 +125,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->kinds);
     Py_VISIT(state->kind_names);
     Py_VISIT(state->partial);
-    return 0;
+    return store_traverse_state(state->store, visit, arg);
 }
 
 static int module_clear(PyObject *module)
@@ -137,6 +138,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(state->kind_names);
     Py_CLEAR(state->partial);
     for (int name = 0; name < NAME_COUNT; name++) Py_CLEAR(state->names[name]);
+    store_clear_state(state->store);
     return 0;
 }
 
@@ -145,6 +147,7 @@ static void module_free(void *module)
     module_state *state = PyModule_GetState(module);
     if (state->home != NULL) state->home->state = NULL;
     (void)module_clear(module);
+    PyMem_Free(state->store);
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};

@@ -72,6 +72,7 @@ typedef struct module_state {
     PyObject *kind_names; /* number -> name */
     PyObject *partial;    /* functools.partial */
     PyObject *names[NAME_COUNT];
+    struct store_state *store; /* store_shim.h */
 } module_state;
 
 /* What the core is given of this module, since its callbacks may outlive it. Never freed. */

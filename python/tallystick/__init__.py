@@ -1,84 +1,130 @@
-"""tallystick: an event log that can prove its history and forget a person; here, its notification.
+"""tallystick: an event log that can prove its history and forget a person, with in-process notification.
 
-    import tallystick
+    import tallystick as tally
 
-    registry = tallystick.Registry()
+    with tally.open("audit.tally") as store:
+        store.append("account/42", "account.opened", {"plan": "pro"})
+        for event in store.read(stream="account/42"):
+            print(event.version, event.type, event.data)
+
+    registry = tally.Registry()
 
     @registry.on("order.paid")
     def ship(order): ...
 
     registry.emit("order.paid", {"id": 42})
 
-The manual is `_core.pyi` for Registry and its company, `aio.py` for AsyncRegistry, and `errors.pyi` for
-what goes wrong.
+The manual is `_core.pyi` for Store, Registry and their company, `aio.py` for what is awaited, and
+`errors.pyi` for what goes wrong.
 """
 
 import atexit
 import os.path
 from typing import TYPE_CHECKING, Any
 
-from . import _core, _log, _methods, errors
+from . import _core, _log, _methods, _store, errors
+from ._batch import Batch, Pending
 from ._capture import Capture, capture
 from ._core import (
     STOP,
     AsyncNotified,
     Counter,
+    Event,
     Failure,
     HandlerId,
     HandlerInfo,
+    Listed,
     Mask,
     Notified,
+    Reader,
+    Receipt,
+    Recovery,
     Registry,
     Ring,
     RingCounts,
     RingEvent,
     Statistics,
     Stop,
+    Store,
+    StoreInfo,
+    StoreStatistics,
+    StreamHead,
+    Watermarks,
     depth,
+    open,
     reclaim,
 )
 from ._delivery import Delivery
 from ._events import Events
+from ._gates import Draft
+from ._reading import EventList
 from ._scopes import Edit, Guard
+from ._store import Ancestors, Condition
+from ._upkeep import BackupReport, Finding, FsckReport, SalvageReport, fsck, salvage
 from .errors import *  # noqa: F403
 from .errors import TallyError
 
 if TYPE_CHECKING:
-    from .aio import AsyncRegistry
+    from .aio import AsyncRegistry, AsyncStore
 
 __version__: str = _core.version
 __all__ = [
     "STOP",
+    "Ancestors",
     "AsyncNotified",
     "AsyncRegistry",
+    "AsyncStore",
+    "BackupReport",
+    "Batch",
     "Capture",
+    "Condition",
     "Counter",
     "Delivery",
+    "Draft",
     "Edit",
+    "Event",
+    "EventList",
     "Events",
     "Failure",
+    "Finding",
+    "FsckReport",
     "Guard",
     "HandlerId",
     "HandlerInfo",
+    "Listed",
     "Mask",
     "Notified",
+    "Pending",
+    "Reader",
+    "Receipt",
+    "Recovery",
     "Registry",
     "Ring",
     "RingCounts",
     "RingEvent",
+    "SalvageReport",
     "Statistics",
     "Stop",
+    "Store",
+    "StoreInfo",
+    "StoreStatistics",
+    "StreamHead",
     "TallyError",
+    "Watermarks",
     "capture",
     "depth",
     "errors",
+    "fsck",
     "get_include",
+    "open",
     "reclaim",
+    "salvage",
 ]
 
 # From then on no thread of C comes in; what was counted and not yet logged is logged before.
 atexit.register(_core._ended)
 atexit.register(_log.flush)
+atexit.register(_store.close_all)
 del _methods
 
 
@@ -91,8 +137,8 @@ def get_include() -> str:
 
 def __getattr__(name: str) -> Any:
     # asyncio costs more to import than everything else here.
-    if name == "AsyncRegistry":
-        from .aio import AsyncRegistry
+    if name in ("AsyncRegistry", "AsyncStore"):
+        from . import aio
 
-        return AsyncRegistry
+        return getattr(aio, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,11 @@
-"""AsyncRegistry: the registry whose handlers may be coroutine functions (asyncio).
+"""For asyncio: `open`, whose store has the same names as `tallystick.open`'s, awaited (see _aio_store.py):
+
+    async with aio.open("audit.tally") as store:
+        receipt = await store.append("account/42", "account.opened", {"plan": "pro"})
+        async for event in store.read(stream="account/42"):
+            ...
+
+And AsyncRegistry: the registry whose handlers may be coroutine functions.
 
     registry = AsyncRegistry()
 
@@ -19,6 +26,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Self, TypeAlias, TypeVar, overload
 
 from . import _core, _log, _scopes
+from ._aio_store import AsyncBatch, AsyncReader, AsyncStore, open
 from ._core import AsyncNotified, Failure, HandlerId, HandlerInfo, Registry, Statistics
 from ._delivery import StandIn, refuse_generator
 from ._events import Events
@@ -26,6 +34,8 @@ from ._run import Run, abandon
 from ._scopes import Edit, Guard
 from ._stage import SPARES, Stage
 from .errors import ClosedError, TimeoutError, WouldBlockError
+
+__all__ = ["AsyncBatch", "AsyncHandler", "AsyncReader", "AsyncRegistry", "AsyncStore", "open"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 AsyncHandler: TypeAlias = Callable[[Any], Awaitable[object] | object]

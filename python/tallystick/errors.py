@@ -11,7 +11,7 @@ from typing import Any
 from . import _core
 
 # What a status is in Python's own terms. Statuses that are not here are TallyError only.
-_BUILTINS: dict[str, type[Exception]] = {
+_BUILTINS: dict[str, type[Exception] | tuple[type[Exception], ...]] = {
     "ARGUMENT": ValueError,
     "NULL": ValueError,
     "HANDLE": ValueError,
@@ -24,19 +24,21 @@ _BUILTINS: dict[str, type[Exception]] = {
     "UTF8": ValueError,
     "NUL": ValueError,
     "NAME": ValueError,
-    "RANGE": ValueError,
+    "RANGE": (ValueError, IndexError),
     "ALIGNMENT": ValueError,
     "DEPTH": RecursionError,
     "TIMEOUT": TimeoutError,
     "NO_MEMORY": MemoryError,
     "OVERFLOW": OverflowError,
-    "NOT_FOUND": LookupError,
+    "NOT_FOUND": KeyError,
     "IO": OSError,
     "NO_SPACE": OSError,
     "DENIED": PermissionError,
     "LOCKED": BlockingIOError,
     "INTERRUPTED": InterruptedError,
     "TRUNCATED": EOFError,
+    "BUSY": BlockingIOError,
+    "POISONED": OSError,
 }
 
 # What to try. Only where the message does not say it already.
@@ -44,11 +46,18 @@ _HINTS = {
     "CLOSED": "open a new one, or look at `closed` first",
     "FOREIGN": "an id is good only in the registry whose register() returned it",
     "DEPTH": "does a handler notify the registry that it is in?",
-    "WOULD_BLOCK": "the handler is removed; do the waiting outside of handlers, or do without it",
+    "WOULD_BLOCK": "do the waiting outside of handlers, or do without it",
     "TIMEOUT": "allow more time, or look for what does not finish",
     "EXISTS": "read again, then decide",
     "LIMIT": "is something registered or sent in a loop that should be done once?",
     "UNSUPPORTED": "a sandbox may forbid the system call that this needs",
+    "CONFLICT": "read again from `position`, decide anew, and append with what is true now",
+    "LOCKED": "one process writes at a time: close the other one, or open with mode='r'",
+    "FORKED": "open the store again in the child",
+    "POISONED": "close this store and open it again: that finds out what is really there",
+    "DAMAGED": "tallystick.fsck(path) says what is damaged, tallystick.salvage copies what is whole",
+    "READ_ONLY": "open it without mode='r'",
+    "NO_SPACE": "make room and try again: nothing was appended",
     "PANIC": "this is a defect of tallystick: please report it; the object cannot be used any more",
 }
 
@@ -73,6 +82,9 @@ class TallyError(Exception):
         self.path = path
         self.position = position
         self.os_error = os_error
+        if isinstance(self, OSError):
+            self.errno = os_error or None
+            self.filename = path
         if self.hint is not None:
             self.add_note(f"hint: {self.hint}")
 
@@ -108,7 +120,8 @@ def _make_classes() -> dict[int, type[TallyError]]:
             "handling": _HANDLING[handling],
             "hint": _HINTS.get(key),
         }
-        bases = (TallyError,) if builtin is None else (TallyError, builtin)
+        builtins_of = builtin if isinstance(builtin, tuple) else (builtin,) if builtin is not None else ()
+        bases = (TallyError, *builtins_of)
         classes[code] = type(class_name(symbol), bases, members)
     return classes
 
@@ -137,4 +150,16 @@ def unknown_option(function: str, name: str, allowed: list[str]) -> None:
     raise builtins.TypeError(f"{function}() has no option {name!r}; {advice}")
 
 
-_core._helpers().update(make_error=make_error, raise_group=raise_group, unknown_option=unknown_option)
+def unknown_choice(value: object, allowed: list[str | None]) -> str:
+    """ "'rw', 'existing', 'x' or 'r', not 'rx'"."""
+    import difflib
+
+    texts = [text for text in allowed if text is not None]
+    said = ", ".join(repr(text) for text in texts[:-1]) + f" or {texts[-1]!r}, not {value!r}"
+    near = difflib.get_close_matches(value, texts, 1, 0.6) if isinstance(value, str) else []
+    return f"{said}; did you mean {near[0]!r}?" if near else said
+
+
+_core._helpers().update(
+    unknown_choice=unknown_choice, make_error=make_error, raise_group=raise_group, unknown_option=unknown_option
+)

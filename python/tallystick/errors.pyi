@@ -64,7 +64,7 @@ class NulError(TallyError, ValueError):
 class NameError(TallyError, ValueError):
     """The name contains a character or form that names may not have."""
 
-class RangeError(TallyError, ValueError):
+class RangeError(TallyError, ValueError, IndexError):
     """A number is out of range."""
 
 class AlignmentError(TallyError, ValueError):
@@ -100,7 +100,7 @@ class NoMemoryError(TallyError, MemoryError):
 class OverflowError(TallyError, builtins.OverflowError):
     """A size or count does not fit."""
 
-class NotFoundError(TallyError, LookupError):
+class NotFoundError(TallyError, KeyError):
     """There is no such thing."""
 
 class ExistsError(TallyError):
@@ -136,17 +136,42 @@ class FormatError(TallyError):
 class DamagedError(TallyError):
     """The bytes are not what was written."""
 
+class ConflictError(TallyError):
+    """An expected version or an append condition does not hold. `position` is the stream's next version, or
+    the position of the event that conflicts."""
+
+class ReusedError(TallyError):
+    """The idempotency key was used for another event, at `position`."""
+
+class RefusedError(TallyError):
+    """A gate refused the events; `os_error` is the gate's own code. A gate may raise it itself."""
+
+class BusyError(TallyError, BlockingIOError):
+    """It cannot be done without waiting, or another thread uses the object."""
+
+class PoisonedError(TallyError, OSError):
+    """An earlier write or sync failed; nothing more is acknowledged: reopen."""
+
+class ReadOnlyError(TallyError):
+    """The store was opened for reading only."""
+
+class WorkLimitError(TallyError):
+    """The work limit was reached; call again to go on from there."""
+
 def class_name(symbol: str) -> str: ...
 def make_error(code: int, message: str, path: str | None, position: int | None, os_error: int) -> TallyError: ...
 def raise_group(failures: list[Exception]) -> None: ...
 def unknown_option(function: str, name: str, allowed: list[str]) -> None: ...
+def unknown_choice(value: object, allowed: list[str | None]) -> str: ...
 
 __all__ = [
     "AbortedError",
     "AlignmentError",
     "ArgumentError",
+    "BusyError",
     "ClockError",
     "ClosedError",
+    "ConflictError",
     "DamagedError",
     "DeniedError",
     "DepthError",
@@ -170,7 +195,11 @@ __all__ = [
     "OptionError",
     "OverflowError",
     "PanicError",
+    "PoisonedError",
     "RangeError",
+    "ReadOnlyError",
+    "RefusedError",
+    "ReusedError",
     "SpaceError",
     "StructSizeError",
     "TallyError",
@@ -179,5 +208,6 @@ __all__ = [
     "TypeError",
     "UnsupportedError",
     "Utf8Error",
+    "WorkLimitError",
     "WouldBlockError",
 ]
