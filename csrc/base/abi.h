@@ -363,8 +363,8 @@ SIZE(tally_store_info, 216);
 AT(tally_store_info, lineage, 0);
 AT(tally_store_info, name, 16);
 AT(tally_store_info, reserved, 137);
-AT(tally_store_info, mode, 140);
-AT(tally_store_info, digest, 144);
+AT(tally_store_info, mode, 144);
+AT(tally_store_info, digest, 148);
 AT(tally_store_info, writer_epoch, 152);
 AT(tally_store_info, recovery, 160);
 

@@ -246,7 +246,7 @@ typedef struct tally_recovery {
 typedef struct tally_store_info {
     uint8_t lineage[16]; /**< random; another one for each new store, and after salvage */
     char name[TALLY_STORE_NAME_MAX + 1];
-    uint8_t reserved[3];
+    uint8_t reserved[7];
     uint32_t mode; /**< TALLY_STORE_… as given */
     uint32_t digest;
     uint64_t writer_epoch; /**< one more with each open for writing */
