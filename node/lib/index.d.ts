@@ -1,5 +1,17 @@
 /**
- * tallystick: an ordered set of handlers, and `notify`, which calls all of them with one event.
+ * tallystick: a log of events in one directory, and handlers that are told about events.
+ *
+ * ```js
+ * const { open } = require('tallystick')
+ *
+ * const store = await open('audit.tally')
+ * store.on('account.*', event => console.log(event.position, event.type))
+ * await store.append('account/42', 'account.opened', { plan: 'pro' })     // durable when it resolves
+ * for await (const event of store.read({ stream: 'account/42' })) console.log(event.data)
+ * await store.close()
+ * ```
+ *
+ * A registry is an ordered set of handlers, and `notify` calls all of them with one event.
  *
  * ```js
  * const { Registry } = require('tallystick')            // or: import { Registry } from 'tallystick'
@@ -26,7 +38,8 @@
  *
  * The manual continues, one noun a file: `types/events.d.ts` how events get their types, `types/handler.d.ts`
  * handlers and what is told about them, `types/registry.d.ts` Registry, `types/asyncRegistry.d.ts`
- * AsyncRegistry, `types/native.d.ts` handlers that never leave C, `types/errors.d.ts` errors.
+ * AsyncRegistry, `types/native.d.ts` handlers that never leave C, `types/errors.d.ts` errors, `types/store.d.ts`
+ * the store, `types/storeEvent.d.ts` its events and receipts.
  */
 export * from './types/events';
 export * from './types/handler';
@@ -34,6 +47,8 @@ export * from './types/registry';
 export * from './types/asyncRegistry';
 export * from './types/native';
 export * from './types/errors';
+export * from './types/store';
+export * from './types/storeEvent';
 
 /** The version of the native library that is loaded, such as `"0.1.0"`. */
 export const VERSION: string;

@@ -39,11 +39,20 @@ function jsonOf(value) {
   });
 }
 
-/** `application/json` and everything that says it is written like it. */
-function isJson(contentType) {
+/** The media type without its parameters. */
+function mediaOf(contentType) {
   const semicolon = contentType.indexOf(';');
-  const bare = (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
-  return bare === JSON_TYPE || bare.endsWith('+json');
+  return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trimEnd();
+}
+
+/** `application/json` and everything that says it is written like it. The same rule as in Python. */
+function isJson(contentType) {
+  const media = mediaOf(contentType);
+  return media === JSON_TYPE || (media.length > 5 && media.endsWith('+json'));
+}
+
+function isText(contentType) {
+  return mediaOf(contentType).startsWith('text/');
 }
 
 function checkCodec(codec, name) {
@@ -66,10 +75,10 @@ function checkCodecs(codecs, name) {
 function encode(data, contentType, codec) {
   if (data === undefined) return [undefined, contentType ?? ''];
   if (isBytes(data)) return [bytesOf(data), contentType ?? BYTES_TYPE];
-  if (codec !== undefined) {
+  if (codec !== undefined && (contentType === undefined || contentType === codec.contentType)) {
     const made = codec.encode(data);
-    if (typeof made === 'string') return [made, contentType ?? codec.contentType];
-    if (isBytes(made)) return [bytesOf(made), contentType ?? codec.contentType];
+    if (typeof made === 'string') return [made, codec.contentType];
+    if (isBytes(made)) return [bytesOf(made), codec.contentType];
     throw new ArgumentError(`the codec ${codec.contentType} made ${show(made)} of the data; it must make text or bytes`);
   }
   if (contentType === undefined || contentType === '') return [jsonOf(data), JSON_TYPE];
@@ -89,9 +98,10 @@ class Codecs {
 
   decode(bytes, contentType) {
     const codec = this.#byType.get(contentType);
-    if (codec !== undefined) return codec.decode(bytes);
+    if (codec !== undefined) return codec.decode(Buffer.from(bytes));
     if (contentType === '' && bytes.length === 0) return undefined;
-    return isJson(contentType) ? JSON.parse(bytes.toString('utf8')) : Buffer.from(bytes);
+    if (isJson(contentType)) return JSON.parse(bytes.toString('utf8'));
+    return isText(contentType) ? bytes.toString('utf8') : Buffer.from(bytes);
   }
 }
 

@@ -87,3 +87,12 @@ export class ClockError extends TallyError {}
 export class PanicError extends TallyError {}
 export class FormatError extends TallyError {}
 export class DamagedError extends TallyError {}
+/** `position`: the stream's next version, or the position of the event that a condition does not allow. */
+export class ConflictError extends TallyError {}
+export class ReusedError extends TallyError {}
+/** `cause` is what the gate threw. */
+export class RefusedError extends TallyError {}
+export class BusyError extends TallyError {}
+export class PoisonedError extends TallyError {}
+export class ReadOnlyError extends TallyError {}
+export class WorkLimitError extends TallyError {}

@@ -270,7 +270,8 @@ export class Registry<Events extends object = EventMap> {
    * Calls every handler that is registered for no particular name with `event`.
    *
    * A Buffer, TypedArray, DataView or ArrayBuffer is seen by native handlers as data; any other event has
-   * length 0 for them. Nesting is allowed up to 64 deep, over all registries.
+   * length 0 for them. Nesting is allowed up to 64 deep, over all registries; notifies that native handlers make
+   * from C are counted there, up to 64 as well: one count for both would cost every notify a crossing into C.
    * @throws ClosedError, DepthError, HandlerError (policy raise and fail-fast)
    */
   notify(event: AnyEvent<Events>, options?: NotifyOptions<EventName<Events>>): Notified;
