@@ -5,6 +5,9 @@
 
 const { DepthError } = require('./errors');
 
+// C has a count of its own, for its own notifies. To ask for it would be a crossing, 130 ns, where a whole
+// notify takes 6; and a level is in both while its native handlers run, so adding them would be wrong. What nests
+// through both stays bounded: JavaScript is at most DEPTH_MAX deep, and so is C.
 const DEPTH_MAX = 64;
 
 let depth = 0;

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 
-const { capi, Counter, HandlerError, Mask, Registry, Ring, STOP } = require('tallystick');
+const { capi, Counter, DepthError, HandlerError, Mask, Registry, Ring, STOP } = require('tallystick');
 
 const { addon: load } = require('./addon/build');
 const { counts, marker, panics, turn, until, warningsOf } = require('./helpers');
@@ -18,6 +18,27 @@ function probe(code = 0, message = '', withDestructor = false, damage = 0) {
 function calls(handler) {
   return addon.look(handler)[0];
 }
+
+describe('nesting', () => {
+  test('through C and JavaScript in turns is limited like any other', () => {
+    const registries = Array.from({ length: 70 }, () => new Registry());
+    const handler = probe(7, 'no');
+    let refused = 0;
+    registries.forEach((registry, i) => {
+      registry.register(handler);
+      registry.onPanic(() => {
+        try {
+          registries[i + 1].notify();
+        } catch (error) {
+          assert.ok(error instanceof DepthError);
+          refused++;
+        }
+      });
+    });
+    assert.equal(registries[0].notify().failed, 1);
+    assert.deepEqual([calls(handler), refused], [64, 1]);
+  });
+});
 
 describe('Counter', () => {
   test('counts events and their bytes', () => {
