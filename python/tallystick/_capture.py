@@ -10,7 +10,6 @@ from ._core import HandlerId
 from ._scopes import AnyRegistry
 from .errors import TimeoutError
 
-
 _captures: "weakref.WeakValueDictionary[int, Capture]" = weakref.WeakValueDictionary()
 """By address: a list has no hash."""
 
