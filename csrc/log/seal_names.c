@@ -27,7 +27,9 @@ uint32_t tally_seal_sort_names(const tally_index *index, tally_sorted *items, ta
     uint32_t count = 0;
     bool equals = true;
     for (uint32_t i = 0; i < index->key_count; i++) {
-        if (index->keys[i].count != 0) items[count++] = (tally_sorted){.value = i, .mark = count != 0};
+        if (index->keys[i].count == 0) continue;
+        items[count] = (tally_sorted){.value = i, .mark = count != 0};
+        count++;
     }
     for (uint32_t depth = 0; equals && depth < TALLY_STREAM_MAX; depth = depth == 0 ? 7 : depth + 8) {
         equals = false;
