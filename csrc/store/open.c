@@ -52,12 +52,13 @@ static tally_status refuse_remote(const tally_store_body *body, tally_error *err
 }
 
 /* What is there has to be what `mode` says. TALLY_E_NOT_FOUND with *missing: there is no directory. */
-static tally_status look(const tally_store_body *body, bool *missing, tally_error *error)
+static tally_status look(const tally_store_body *body, bool *missing, bool *is_new, tally_error *error)
 {
     bool is_store = false;
     uint32_t mode = body->options.mode;
     tally_status status = tally_directory_look(&body->folder, &is_store, error);
     *missing = status == TALLY_E_NOT_FOUND;
+    *is_new = !is_store;
     if (status != TALLY_OK) return status;
     if (is_store && mode == TALLY_STORE_NEW) {
         return tally_fail_os(error, TALLY_E_EXISTS, 0, body->folder.path, "there is a store already");
@@ -71,13 +72,13 @@ static tally_status look(const tally_store_body *body, bool *missing, tally_erro
 static tally_status prepare_directory(tally_store_body *body, tally_error *error)
 {
     bool missing = false;
+    bool is_new = false;
     uint32_t mode = body->options.mode;
-    tally_status status = look(body, &missing, error);
+    tally_status status = look(body, &missing, &is_new, error);
     bool may_make = mode == TALLY_STORE_OPEN_OR_CREATE || mode == TALLY_STORE_NEW;
-    if (missing && may_make) {
-        status = tally_folder_make(&body->folder, "", error);
-        if (status == TALLY_OK) status = sync_parent(&body->folder, error);
-    }
+    if (missing && may_make) status = tally_folder_make(&body->folder, "", error);
+    /* Also when the directory is there: who made it may have failed to sync its name. */
+    if (status == TALLY_OK && is_new && may_make) status = sync_parent(&body->folder, error);
     if (status == TALLY_OK) status = refuse_remote(body, error);
     return status;
 }
@@ -170,11 +171,12 @@ static tally_status start_log(tally_store_body *body, tally_found *found, tally_
 static tally_status open_writing(tally_store_body *body, tally_error *error)
 {
     bool missing = false;
+    bool is_new = false;
     tally_found found;
     tally_status status = prepare_directory(body, error);
     if (status == TALLY_OK) status = tally_lockfile_take(&body->folder, &body->lock_file, error);
     /* Again under the lock: another process may have made it meanwhile. */
-    if (status == TALLY_OK) status = look(body, &missing, error);
+    if (status == TALLY_OK) status = look(body, &missing, &is_new, error);
     if (status == TALLY_OK) {
         status = tally_recover(&body->folder, body->options.check, body->options.map, &found, error);
     }
@@ -190,9 +192,10 @@ static tally_status open_reading(tally_store_body *body, tally_error *error)
 {
     const tally_platform *platform = body->platform;
     bool missing = false;
+    bool is_new = false;
     int32_t os_error = 0;
     tally_found found;
-    tally_status status = look(body, &missing, error);
+    tally_status status = look(body, &missing, &is_new, error);
     if (status == TALLY_OK) status = refuse_remote(body, error);
     if (status != TALLY_OK) return status;
     status = platform->mutex_init(platform->context, &body->follow_mutex, &os_error);
