@@ -15,6 +15,7 @@ import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -46,10 +47,8 @@ class _Bell:
         return self._ears
 
     def hush(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             os.read(self._ears, 4096)
-        except BlockingIOError:
-            pass
 
     def close(self) -> None:
         os.close(self._ears)
@@ -183,7 +182,7 @@ class AsyncStore:
         except builtins.TimeoutError:
             raise TimeoutError(f"position {place} has not come so far within {timeout} s") from None
 
-    def _shared_wait(self, position: int, durability: str) -> "asyncio.Future[None]":
+    def _shared_wait(self, position: int, durability: Any) -> "asyncio.Future[None]":
         """Those who wait for the same share one call: cancelling and waiting again leaves nothing behind."""
         key = durability, position
         future = self._waits.get(key)
@@ -222,8 +221,13 @@ class AsyncStore:
         return self.read()
 
     async def follow(
-        self, from_position: int | None = None, *, timeout: float | None = None, durable_only: bool = False, **query: Any
-    ) -> AsyncIterator[Event]:  # fmt: skip
+        self,
+        from_position: int | None = None,
+        *,
+        timeout: float | None = None,
+        durable_only: bool = False,
+        **query: Any,
+    ) -> AsyncIterator[Event]:
         """As Store.follow: `async for event in store.follow(…)`."""
         timeout = _core._seconds(timeout)
         for name in ("backwards", "to_position", "as_of", "limit"):

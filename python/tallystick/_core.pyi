@@ -1,4 +1,4 @@
-"""The compiled half of tallystick: the registry, its handlers and what they report.
+"""The compiled half of tallystick: the registry, its handlers and what they report; and the store.
 
 This file is the manual. Everything in it is exported by `tallystick` itself; import it from there.
 
@@ -10,18 +10,26 @@ the methods of a NamedTuple.
 """
 
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Callable, Coroutine, Generator, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, final, overload, type_check_only
+from typing import Any, Final, Literal, Protocol, Self, TypeAlias, TypeVar, final, overload, type_check_only
+from uuid import UUID
 
 from _typeshed import structseq
 from typing_extensions import disjoint_base
 
+from ._batch import Batch
 from ._delivery import Delivery, StandIn
 from ._events import Events
+from ._gates import Draft
+from ._reading import EventList
 from ._scopes import Edit, Guard
+from ._store import Ancestors, Condition
+from ._upkeep import BackupReport
 
 _Policy: TypeAlias = Literal["isolate", "raise", "fail-fast"]
 _Handler: TypeAlias = Callable[[Any], object]
@@ -531,6 +539,708 @@ class Stage:
     current: Any
     running: Callable[[], AbstractEventLoop | None]
     cancelled: type[BaseException]
+
+# ------------------------------------------------------------------------------------------- the store
+
+_Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
+_Mode: TypeAlias = Literal["rw", "r", "x", "existing"]
+_Durability: TypeAlias = Literal["buffered", "written", "durable"]
+_Time: TypeAlias = datetime | int
+"""An aware datetime, or microseconds since 1970 in UTC."""
+_Texts: TypeAlias = str | Iterable[str]
+_Id: TypeAlias = UUID | str | bytes | Event | Receipt
+"""A UUID, its text or its 16 bytes; or an event or receipt whose id is meant."""
+_Place: TypeAlias = int | Event | Receipt
+_Expect: TypeAlias = int | Literal["any", "no_stream", "exists"]
+_Draft: TypeAlias = tuple[str, str] | tuple[str, str, Any] | Mapping[str, Any]
+"""(stream, type), (stream, type, data), or a dict of append's parameters up to `content_type`."""
+_G = TypeVar("_G", bound=Callable[[tuple[Draft, ...]], None])
+
+@type_check_only
+class _Codec(Protocol):
+    """How data that is not bytes is written and read: the json module's shape, with a media type."""
+
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def dumps(self) -> Callable[[Any], bytes | str]: ...
+    @property
+    def loads(self) -> Callable[[bytes], Any]: ...
+
+def open(
+    path: _Path,
+    *,
+    mode: _Mode = "rw",
+    name: str | None = None,
+    durability: _Durability = "durable",
+    codec: _Codec | None = None,
+    thread: bool = True,
+    allow_remote: bool = False,
+    check: Literal["first", "always", "never"] = "first",
+    map: Literal["sealed", "never"] = "sealed",
+    digest: Literal["sha256", "blake2b"] = "sha256",
+    file_mode: int | None = None,
+    segment_bytes: int | None = None,
+    queue_bytes: int | None = None,
+    sync_events: int | float | None = None,
+    sync_bytes: int | float | None = None,
+    sync_interval: float | timedelta | None = None,
+    key_events: int | float | None = None,
+    key_age: float | timedelta | None = None,
+) -> Store:
+    """Opens the store in the directory `path`.
+
+        with tallystick.open("audit.tally") as store: ...
+
+    Data is JSON unless it is bytes, compact, in UTF-8, members in the order in which they are given. With a
+    `codec` (an object with `dumps`, `loads` and `content_type`) it is written by that; what was written as
+    JSON is read as JSON all the same.
+
+    Args:
+        mode: "rw" write, made when there is none; "existing" write, NotFoundError when there is none; "x"
+            write, ExistsError when there is one; "r" read only: takes no lock, writes nothing.
+        name: of a new store: letters, digits and `._/-`; "store" if not given.
+        durability: what appends wait for that do not say themselves.
+        thread: False: no background thread, and you call `tick`.
+        allow_remote: accepts a network file system, whose locks and syncs may lie.
+        check: when an event's checksum is compared: at its first reading, at each, or never.
+        map: whether full segments are mapped into memory. A media error under a map ends the process.
+        digest: of a new store; "blake2b" for machines without SHA instructions.
+        file_mode: permissions of new files, 0o600.
+        segment_bytes: size of new files, 64 MiB.
+        queue_bytes: what may be appended and not yet written, 16 MiB.
+        sync_events, sync_bytes, sync_interval: the thread syncs after so many events (10 000) or bytes
+            (16 MiB), or when the oldest is so many seconds old (1). math.inf: never by this.
+        key_events, key_age: an idempotency key is remembered for so many events (1 000 000) and seconds (7
+            days). math.inf: no limit.
+
+    Raises LockedError when it is open for writing already, DamagedError, FormatError, NotFoundError,
+    ExistsError, DeniedError, ClockError.
+    """
+
+@final
+class Store:
+    """An open store: one directory with one log of events. `tallystick.open` makes it.
+
+    Events have positions from 0 in the whole log: `store[7]`, `store[-1]`, `store[10:20]`, `len(store)`,
+    `for event in store`, `id in store`. Closing is idempotent; a store that is forgotten open warns
+    (ResourceWarning) and is closed, also when the interpreter ends. In the child of a fork it raises
+    ForkedError.
+    """
+
+    # ----------------------------------------------------------------------------------- append
+
+    def append(
+        self,
+        stream: str,
+        type: str,
+        data: Any = None,
+        *,
+        tags: _Texts | None = (),
+        subject: str | None = None,
+        id: _Id | None = None,
+        correlation: _Id | None = None,
+        causation: _Id | None = None,
+        occurred: _Time | None = None,
+        schema: int = 0,
+        key: str | bytes | None = None,
+        content_type: str | None = None,
+        expect: _Expect | Mapping[str, _Expect] | None = None,
+        conditions: Condition | Iterable[Condition] = (),
+        durability: _Durability | None = None,
+    ) -> Receipt:
+        """Appends one event and returns when it has reached `durability`.
+
+            store.append("account/42", "account.opened", {"plan": "pro"}, tags=["region:eu"])
+
+        Args:
+            data: None is no data at all; bytes, bytearray and memoryview are stored as they are; anything
+                else is JSON, or the store's codec's. A str is a JSON text too, unless `content_type` says
+                "text/…".
+            tags: up to 32 texts, "key:value" by custom.
+            subject: whose data it is. Needs a keyring, which this release does not have.
+            id: a UUIDv7 is made if not given. One that exists is ExistsError.
+            correlation: the event's own id if not given, or that of `causation` when that is an Event.
+            causation: the event that caused this one.
+            occurred: when it happened outside; the store's own time is always kept besides.
+            schema: the version of the type; 0 is unversioned.
+            key: idempotency key: with one that was used for an equal event, the first receipt comes back and
+                nothing is appended; for another event, ReusedError.
+            expect: the version of the stream's last event, -1 for no stream (so `stream_version` fits), or
+                "any", "no_stream", "exists"; or a dict of them by stream. ConflictError.
+            conditions: an event that matches any of them is a ConflictError.
+
+        Raises RefusedError for a gate's refusal, its exception being the cause; NoSpaceError, which changes
+        nothing; PoisonedError after a failed write or sync.
+        """
+    def append_many(
+        self,
+        events: Iterable[_Draft],
+        *,
+        expect: _Expect | Mapping[str, _Expect] | None = None,
+        conditions: Condition | Iterable[Condition] = (),
+        durability: _Durability | None = None,
+    ) -> list[Receipt]:
+        """Appends up to 65 536 events as one commit, all or nothing.
+
+        store.append_many([("order/1", "order.placed", {"total": 9}), ("order/2", "order.placed")])
+        store.append_many([{"stream": "a", "type": "x", "tags": ["k:v"]},
+                           {"stream": "b", "type": "y", "causation": 0}])     # caused by the first
+        """
+    def batch(
+        self,
+        *,
+        expect: _Expect | Mapping[str, _Expect] | None = None,
+        conditions: Condition | Iterable[Condition] = (),
+        durability: _Durability | None = None,
+    ) -> Batch:
+        """append_many as a block; when it raises, nothing is appended.
+
+        with store.batch() as b:
+            paid = b.append("order/1", "order.paid")
+            b.append("stock/7", "stock.taken", causation=paid)
+        print(paid.receipt, b.receipts)
+        """
+
+    # ------------------------------------------------------------------------------------- read
+
+    def read(
+        self,
+        stream: str | None = None,
+        *,
+        prefix: str | None = None,
+        types: _Texts | None = None,
+        tags: _Texts | None = None,
+        subject: str | None = None,
+        from_position: _Place | None = None,
+        to_position: int | None = None,
+        as_of: int | None = None,
+        from_version: int | None = None,
+        to_version: int | None = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
+        backwards: bool = False,
+        durable_only: bool = False,
+        limit: int | None = None,
+    ) -> Reader:
+        """Events that match all that is given, as they are now, one after the other.
+
+        Args:
+            prefix: streams that begin with it.
+            types: any of them: exact, or "order.*".
+            tags: all of them.
+            from_position, from_version, since: the first that counts.
+            to_position, to_version, until: the first that does not. `as_of` is another name of to_position:
+                the log as it was then.
+            from_version, to_version: of `stream`.
+            backwards: newest first.
+        """
+    def follow(
+        self,
+        from_position: int | None = None,
+        *,
+        timeout: float | None = None,
+        durable_only: bool = False,
+        stream: str | None = None,
+        prefix: str | None = None,
+        types: _Texts | None = None,
+        tags: _Texts | None = None,
+        subject: str | None = None,
+        from_version: int | None = None,
+        since: _Time | None = None,
+    ) -> Iterator[Event]:
+        """Events from a position on (from now on, if not given), then each new one as it comes.
+
+        Ends when none came for `timeout` seconds, or the store is closed. Ctrl-C interrupts it.
+        """
+    def get(self, key: int | _Id, /) -> Event:
+        """The event at a position, or with an id. RangeError (an IndexError), NotFoundError (a KeyError)."""
+    def find(self, id: _Id, /) -> int:
+        """The position of the event with an id. NotFoundError."""
+    def find_version(self, stream: str, version: int) -> int:
+        """The position of a stream's event. NotFoundError."""
+    @overload
+    def __getitem__(self, key: int | _Id, /) -> Event: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> EventList: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __iter__(self) -> Reader: ...
+    def __len__(self) -> int:
+        """The number of events that can be read."""
+    def __bool__(self) -> bool:
+        """True, also without events."""
+    def head(self, stream: str, /) -> StreamHead:
+        """The end of a stream; a stream without events has next_version 0."""
+    def stream_version(self, stream: str, /) -> int:
+        """The version of the stream's last event, -1 without one: what `expect` takes."""
+    def streams(self, prefix: str | None = None) -> Iterator[Listed]:
+        """All streams in the order of their bytes, with counts; also after new ones have come."""
+    def types(self, prefix: str | None = None) -> Iterator[Listed]:
+        """All types; see streams."""
+    def tags(self, prefix: str | None = None) -> Iterator[Listed]:
+        """All tags; see streams."""
+    def ancestors(self, position: _Place, /, *, limit: int = 10_000) -> Ancestors:
+        """The positions from an event back to its stream's beginning, each link checked by its hash."""
+    def to_records(
+        self,
+        *,
+        stream: str | None = None,
+        prefix: str | None = None,
+        types: _Texts | None = None,
+        tags: _Texts | None = None,
+        subject: str | None = None,
+        from_position: _Place | None = None,
+        to_position: int | None = None,
+        as_of: int | None = None,
+        from_version: int | None = None,
+        to_version: int | None = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
+        backwards: bool = False,
+        durable_only: bool = False,
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """read as a list of dicts: `pandas.DataFrame.from_records(store.to_records(limit=1000))`."""
+
+    # ---------------------------------------------------------------------------------- levels
+
+    def watermarks(self) -> Watermarks:
+        """How many events have come how far; one moment, at once."""
+    def sync(self) -> None:
+        """Returns when everything appended before is durable."""
+    def wait(self, position: _Place, *, durability: _Durability = "durable", timeout: float | None = None) -> None:
+        """Waits until the event at `position`, which may lie in the future, has come so far. TimeoutError.
+        Ctrl-C interrupts it."""
+    def tick(self) -> bool:
+        """For a store with thread=False: about a millisecond of what the thread would do. True: there is more."""
+
+    # ------------------------------------------------------------------------- handlers and gates
+
+    @overload
+    def on(
+        self,
+        kind: str,
+        handler: None = None,
+        *,
+        loop: AbstractEventLoop | Executor | Delivery | None = None,
+        priority: int = 0,
+        once: bool = False,
+        name: str | None = None,
+        max_failures: int | None = None,
+        weak: bool = False,
+    ) -> Callable[[_F], _F]: ...
+    @overload
+    def on(
+        self,
+        kind: str,
+        handler: _Target,
+        *,
+        loop: AbstractEventLoop | Executor | Delivery | None = None,
+        priority: int = 0,
+        once: bool = False,
+        name: str | None = None,
+        max_failures: int | None = None,
+        weak: bool = False,
+    ) -> HandlerId:
+        """Calls `handler(event)` after each commit, for events of a type, of a pattern ("order.*") or of all
+        ("*"), once each, in the order of positions. Without a handler it decorates one.
+
+        It runs on the thread that appended, before append returns, or on another one that is notifying
+        already. It may read and append (buffered or written; waiting for durable is WouldBlockError). The
+        options are Registry.on's; failures too.
+        """
+    @property
+    def registry(self) -> Registry:
+        """The handlers of this store: to unregister, mute, list or wait for. The store notifies it, you do not."""
+    @overload
+    def gate(self, function: _G, /, *, name: str | None = None, record: bool = False) -> _G: ...
+    @overload
+    def gate(self, function: None = None, /, *, name: str | None = None, record: bool = False) -> Callable[[_G], _G]:
+        """Decorates a function that sees each batch before it is committed, a tuple of Draft, and refuses it by
+        raising: append raises RefusedError from that.
+
+            @store.gate
+            def no_debts(drafts):
+                if any(draft.data["amount"] < 0 for draft in drafts): raise ValueError("no debts")
+
+        It runs on the thread that appends; gates run in the order in which they were added. It may read the
+        store, not append.
+
+        Args:
+            name: for messages and records; the function's if not given.
+            record: a refusal is recorded as an event of stream "$gates": gate, code, stream and type.
+        """
+    def remove_gate(self, function: Callable[..., object], /) -> bool:
+        """Removes a gate, and returns when no other thread is inside it. False: there was none."""
+
+    # -------------------------------------------------------------------------------------- look
+
+    @property
+    def info(self) -> StoreInfo: ...
+    def stats(self) -> StoreStatistics: ...
+    def backup(self, path: _Path, *, progress: Callable[[int, int], object] | None = None) -> BackupReport:
+        """Copies what is durable into a new directory, while others append."""
+    @property
+    def path(self) -> str | bytes: ...
+    @property
+    def durability(self) -> _Durability:
+        """What appends wait for that do not say themselves."""
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    def close(self) -> None:
+        """Makes everything durable and closes; its readers too. Again: nothing."""
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    def _repr_html_(self) -> str: ...
+    def _forget(self) -> None: ...
+    def _list(
+        self, what: Literal["streams", "types", "tags", "subjects"], prefix: str | None, after: str | None
+    ) -> list[Listed]: ...
+    def _ancestors(self, position: _Place, limit: int) -> tuple[list[int], str]: ...
+    def _backup(self, path: _Path, progress: Callable[[int, int], object] | None) -> tuple[int, int, int]: ...
+    def _gate_add(self, gate: Callable[..., object], name: str | None, record: bool) -> int: ...
+    def _gate_remove(self, number: int, /) -> None: ...
+    def _gates(self) -> dict[int, Callable[..., object]]: ...
+    def _submit(
+        self,
+        completions: Completions,
+        future: Future[Any],
+        on_loop: bool,
+        /,
+        stream: str,
+        type: str,
+        *args: Any,
+        **options: Any,
+    ) -> bool: ...
+    def _submit_many(
+        self, completions: Completions, future: Future[Any], on_loop: bool, /, events: Iterable[_Draft], **options: Any
+    ) -> bool: ...
+    def _submit_wait(
+        self, completions: Completions, future: Future[Any], durability: _Durability, position: _Place | None
+    ) -> None: ...
+
+@final
+class Event:
+    """One event. Immutable; equal when it is the same event of the same log."""
+
+    @property
+    def position(self) -> int:
+        """In the whole log, from 0."""
+    @property
+    def version(self) -> int:
+        """In its stream, from 0."""
+    @property
+    def stream(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def schema(self) -> int: ...
+    @property
+    def data(self) -> Any:
+        """What was appended: decoded when it is first asked for, by its content type (JSON, text, the store's
+        codec, else bytes). None without data, and when it is not readable any more; see data_state."""
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def data_state(self) -> Literal["readable", "shredded", "key missing", "damaged"]: ...
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Sorted, each once."""
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def correlation(self) -> UUID | None: ...
+    @property
+    def causation(self) -> UUID | None: ...
+    @property
+    def time(self) -> datetime:
+        """When it was appended, in UTC; never goes back along the log."""
+    @property
+    def time_us(self) -> int:
+        """The same in microseconds since 1970; `logical` tells events within one microsecond apart."""
+    @property
+    def logical(self) -> int: ...
+    @property
+    def occurred(self) -> datetime | None: ...
+    @property
+    def occurred_us(self) -> int | None: ...
+    @property
+    def is_system(self) -> bool:
+        """The library itself made it."""
+    @property
+    def batch_index(self) -> int:
+        """Its place among the `batch_count` events that were appended together."""
+    @property
+    def batch_count(self) -> int: ...
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 over a zero byte and `core`: what its receipt and the next event of its stream carry."""
+    @property
+    def core(self) -> bytes: ...
+    @property
+    def body(self) -> bytes: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: object, /) -> Self: ...
+    def _repr_html_(self) -> str: ...
+
+@final
+class Receipt:
+    """What an append returns: enough to find the event again. Equal for one event, however durable."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def time(self) -> datetime: ...
+    @property
+    def time_us(self) -> int: ...
+    @property
+    def logical(self) -> int: ...
+    @property
+    def durability(self) -> _Durability:
+        """How far the event had come when append returned."""
+    @property
+    def repeated(self) -> bool:
+        """The key was used before for an equal event; nothing was appended."""
+    @property
+    def event_hash(self) -> bytes: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: object, /) -> Self: ...
+
+@final
+class Reader:
+    """A view of the log as it was when `read` was called, with a place in it. Events are fetched by pages.
+
+    For one thread at a time: a second one gets BusyError. A damaged event raises DamagedError with its
+    position; the next call goes on behind it.
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Event: ...
+    def page(self, count: int) -> EventList:
+        """The next `count` events, fewer at the end."""
+    def to_list(self) -> EventList:
+        """All that are left."""
+    def to_records(self) -> list[dict[str, Any]]: ...
+    def refresh(self) -> None:
+        """Moves the end of a forward view to the end of the log as it is now; iteration can go on."""
+    @property
+    def next_position(self) -> int:
+        """Where another `read` goes on: its from_position, or its to_position when backwards."""
+    @property
+    def end_position(self) -> int:
+        """Of the view: the number of events in it."""
+    @property
+    def examined(self) -> int:
+        """Events looked at so far."""
+    @property
+    def closed(self) -> bool: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    def _page(self, count: int, /) -> list[Event]: ...
+
+@final
+class Watermarks(structseq[Any], tuple[int, int, int]):
+    """How many events are buffered (in this process), written (handed to the system) and durable (on the device)."""
+
+    __match_args__: Final = ("buffered", "written", "durable")
+    @property
+    def buffered(self) -> int: ...
+    @property
+    def written(self) -> int: ...
+    @property
+    def durable(self) -> int: ...
+
+@final
+class StreamHead(structseq[Any], tuple[int, int | None]):
+    """The end of a stream."""
+
+    __match_args__: Final = ("next_version", "last_position")
+    @property
+    def next_version(self) -> int:
+        """The number of its events."""
+    @property
+    def last_position(self) -> int | None: ...
+
+@final
+class Listed(structseq[Any], tuple[str, int, int, int]):
+    """One stream, type or tag with its figures."""
+
+    __match_args__: Final = ("name", "count", "first_position", "last_position")
+    @property
+    def name(self) -> str: ...
+    @property
+    def count(self) -> int: ...  # type: ignore[override]
+    @property
+    def first_position(self) -> int: ...
+    @property
+    def last_position(self) -> int: ...
+
+@final
+class StoreInfo(structseq[Any], tuple[Any, ...]):
+    """Constant facts about an open store."""
+
+    __match_args__: Final = ("name", "lineage", "mode", "digest", "writer_epoch", "recovery")
+    @property
+    def name(self) -> str: ...
+    @property
+    def lineage(self) -> UUID:
+        """Another one for each new store, and after salvage."""
+    @property
+    def mode(self) -> _Mode: ...
+    @property
+    def digest(self) -> Literal["sha256", "blake2b"]: ...
+    @property
+    def writer_epoch(self) -> int:
+        """One more with each open for writing."""
+    @property
+    def recovery(self) -> Recovery: ...
+
+@final
+class Recovery(structseq[Any], tuple[Any, ...]):
+    """What the open found and did; `happened` is False after a clean close."""
+
+    __match_args__: Final = (
+        "happened",
+        "cut",
+        "cut_position",
+        "cut_segment",
+        "cut_offset",
+        "cut_bytes",
+        "scanned_bytes",
+        "rewritten_bytes",
+    )
+    @property
+    def happened(self) -> bool: ...
+    @property
+    def cut(self) -> bool:
+        """Bytes that were never acknowledged as durable were cut."""
+    @property
+    def cut_position(self) -> int: ...
+    @property
+    def cut_segment(self) -> int: ...
+    @property
+    def cut_offset(self) -> int: ...
+    @property
+    def cut_bytes(self) -> int: ...
+    @property
+    def scanned_bytes(self) -> int: ...
+    @property
+    def rewritten_bytes(self) -> int: ...
+
+@final
+class StoreStatistics(structseq[Any], tuple[int, ...]):
+    """Figures about a store now; counts are since the open where not said otherwise."""
+
+    __match_args__: Final = (
+        "events",
+        "commits",
+        "segments",
+        "sealed_segments",
+        "runs",
+        "file_bytes",
+        "log_bytes",
+        "data_bytes",
+        "heap_bytes",
+        "mapped_bytes",
+        "appends",
+        "appended_events",
+        "repeats",
+        "conflicts",
+        "writes",
+        "written_bytes",
+        "syncs",
+        "sync_ns_total",
+        "sync_ns_max",
+        "seals",
+        "seal_ns_total",
+        "notified_events",
+        "queue_bytes",
+        "readers",
+    )
+    @property
+    def events(self) -> int:
+        """In the log."""
+    @property
+    def commits(self) -> int:
+        """In the log."""
+    @property
+    def segments(self) -> int: ...
+    @property
+    def sealed_segments(self) -> int: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def file_bytes(self) -> int: ...
+    @property
+    def log_bytes(self) -> int: ...
+    @property
+    def data_bytes(self) -> int: ...
+    @property
+    def heap_bytes(self) -> int: ...
+    @property
+    def mapped_bytes(self) -> int: ...
+    @property
+    def appends(self) -> int:
+        """Calls that were acknowledged."""
+    @property
+    def appended_events(self) -> int: ...
+    @property
+    def repeats(self) -> int:
+        """Appends answered by an idempotency key."""
+    @property
+    def conflicts(self) -> int:
+        """Appends refused by a condition, an id or a key."""
+    @property
+    def writes(self) -> int: ...
+    @property
+    def written_bytes(self) -> int: ...
+    @property
+    def syncs(self) -> int: ...
+    @property
+    def sync_ns_total(self) -> int: ...
+    @property
+    def sync_ns_max(self) -> int: ...
+    @property
+    def seals(self) -> int: ...
+    @property
+    def seal_ns_total(self) -> int: ...
+    @property
+    def notified_events(self) -> int: ...
+    @property
+    def queue_bytes(self) -> int:
+        """Appended and not yet written, now."""
+    @property
+    def readers(self) -> int: ...
+
+@final
+class Completions:
+    """Where asynchronous appends report, for AsyncStore; its length is how many have not."""
+
+    def __new__(cls, descriptor: int) -> Self: ...
+    def take(self) -> list[tuple[Future[Any], Any, Exception | None]]: ...
+    def close(self) -> None: ...
+    def __len__(self) -> int: ...
+
+def _decode(codec: object, content_type: str, raw: bytes, /) -> Any: ...
+def _fsck(path: _Path, finding: Callable[..., object], progress: object, /) -> tuple[int, ...]: ...
+def _salvage(source: _Path, target: _Path, progress: object, /) -> tuple[int, int, int, bool]: ...
 
 version: Final[str]
 

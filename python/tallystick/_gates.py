@@ -1,7 +1,7 @@
 """Gates: functions that see events before they are committed, and may refuse them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from . import _core
 from .errors import RefusedError
@@ -15,7 +15,19 @@ _G = TypeVar("_G", bound=Callable[..., None])
 class Draft:
     """An event that somebody wants to append, as a gate sees it: it has no position and no version yet."""
 
-    __slots__ = ("_codec", "content_type", "correlation", "causation", "id", "occurred_us", "raw", "schema", "stream", "tags", "type")  # fmt: skip
+    __slots__ = (
+        "_codec",
+        "causation",
+        "content_type",
+        "correlation",
+        "id",
+        "occurred_us",
+        "raw",
+        "schema",
+        "stream",
+        "tags",
+        "type",
+    )
 
     stream: str
     type: str
@@ -27,6 +39,7 @@ class Draft:
     causation: "UUID | None"
     occurred_us: int | None
     schema: int
+    _codec: Any
 
     @property
     def data(self) -> Any:
@@ -37,7 +50,19 @@ class Draft:
         return f"<Draft {self.type!r} of {self.stream!r}>"
 
 
-_MEMBERS = ("stream", "type", "content_type", "raw", "tags", "id", "correlation", "causation", "occurred_us", "schema", "_codec")  # fmt: skip
+_MEMBERS = (
+    "stream",
+    "type",
+    "content_type",
+    "raw",
+    "tags",
+    "id",
+    "correlation",
+    "causation",
+    "occurred_us",
+    "schema",
+    "_codec",
+)
 Gate: TypeAlias = Callable[[tuple[Draft, ...]], None]
 
 
@@ -49,7 +74,7 @@ def make_draft(*values: Any) -> Draft:
 
 
 def ask_gate(gate: Gate, drafts: tuple[Draft, ...]) -> None:
-    answer: object = gate(drafts)
+    answer = cast("Callable[..., object]", gate)(drafts)
     if answer is not None:
         raise TypeError(f"a gate returns None, or raises to refuse; {gate!r} returned {answer!r}")
 

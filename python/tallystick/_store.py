@@ -4,7 +4,7 @@ for Registry), and the stores that are open when the interpreter ends."""
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from . import _batch, _core, _data, _gates, _reading, _upkeep
 from ._core import Event, Listed, Reader, Store
@@ -43,7 +43,7 @@ class Ancestors(list[int]):
 # ---------------------------------------------------------------------------------------------- streams
 
 
-def _listed(store: Store, what: str, prefix: str | None) -> Iterator[Listed]:
+def _listed(store: Store, what: Literal["streams", "types", "tags"], prefix: str | None) -> Iterator[Listed]:
     after = None
     while rows := store._list(what, prefix, after):
         yield from rows
@@ -78,8 +78,13 @@ def to_records(self: Store, **query: Any) -> list[dict[str, Any]]:
 
 
 def follow(
-    self: Store, from_position: int | None = None, *, timeout: float | None = None, durable_only: bool = False, **query: Any
-) -> Iterator[Event]:  # fmt: skip
+    self: Store,
+    from_position: int | None = None,
+    *,
+    timeout: float | None = None,
+    durable_only: bool = False,
+    **query: Any,
+) -> Iterator[Event]:
     timeout = _core._seconds(timeout)
     for name in ("backwards", "to_position", "as_of", "limit"):
         if query.get(name):

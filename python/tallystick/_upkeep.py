@@ -82,7 +82,9 @@ class SalvageReport(NamedTuple):
 _FINDINGS_MAX = 1000
 
 
-def fsck(path: Path, *, on_finding: Callable[[Finding], object] | None = None, progress: Progress | None = None) -> FsckReport:  # fmt: skip
+def fsck(
+    path: Path, *, on_finding: Callable[[Finding], object] | None = None, progress: Progress | None = None
+) -> FsckReport:
     """Reads every byte of a store and compares all that can be compared. Writes nothing, takes no lock.
 
     Args:
