@@ -235,6 +235,7 @@ static void write_frames(tally_log *log, const tally_commit *commit, uint64_t le
         tally_frame_encode(log->seed, core, event->body, event->body_length, event->salt, TALLY_SALT_BYTES,
                            event->data, event->data_length, to, &crc_meta, &crc_data);
         frames_crc = tally_mark_add_frame(frames_crc, crc_meta, crc_data);
+        log->counts.data_bytes += event->data_length;
         to += tally_frame_length(event->body_length, TALLY_SALT_BYTES + event->data_length);
     }
     memcpy(log->last_hash, commit->events[commit->count - 1].hash, TALLY_DIGEST_BYTES);
@@ -262,6 +263,8 @@ tally_status tally_log_stage(tally_log *log, tally_commit *commit, tally_error *
     }
     if (!commit->staged) return TALLY_OK;
     commit->first_position = log->next_position;
+    log->counts.commits++;
+    log->counts.events += commit->count;
     write_frames(log, commit, length);
     if (commit->needs_check) tally_since_note(log, commit);
     note_dirty(log);

@@ -245,6 +245,26 @@ tally_status tally_log_reach(tally_log *log, uint32_t level, uint64_t position, 
     return TALLY_OK;
 }
 
+tally_status tally_log_settle(tally_log *log, uint32_t level, uint64_t first, uint64_t end, tally_error *error)
+{
+    tally_in_flight mine = {.before = log->newest, .position = first};
+    if (log->newest != NULL) log->newest->after = &mine;
+    else log->oldest = &mine;
+    log->newest = &mine;
+    tally_status status = tally_log_reach(log, level, end, error);
+    if (mine.before != NULL) mine.before->after = mine.after;
+    else log->oldest = mine.after;
+    if (mine.after != NULL) mine.after->before = mine.before;
+    else log->newest = mine.before;
+    return status;
+}
+
+uint64_t tally_log_settled(const tally_log *log)
+{
+    uint64_t end = tally_shown_end(&log->shown);
+    return log->oldest != NULL && log->oldest->position < end ? log->oldest->position : end;
+}
+
 /* ---------------------------------------------------------------------------------------- HEAD */
 
 #define TELL_EVERY_NS 1000000u

@@ -33,6 +33,13 @@ typedef struct tally_unsealed {
     uint64_t synced_end;   /* … and on the device */
 } tally_unsealed;
 
+/* An append that waits for its level; on the stack of its thread. */
+typedef struct tally_in_flight {
+    struct tally_in_flight *before;
+    struct tally_in_flight *after;
+    uint64_t position; /* of its first event */
+} tally_in_flight;
+
 typedef struct tally_log_settings {
     uint64_t segment_bytes;
     uint64_t queue_bytes;
@@ -47,6 +54,9 @@ typedef struct tally_log_settings {
 
 /* Counts since the open; written under the mutex. */
 typedef struct tally_log_counts {
+    uint64_t commits;
+    uint64_t events;
+    uint64_t data_bytes;
     uint64_t writes;
     uint64_t written_bytes;
     uint64_t syncs;
@@ -102,6 +112,8 @@ typedef struct tally_log {
     uint64_t durable;
     uint64_t unwritten_bytes;
     uint64_t dirty_ns;     /* when the oldest event that is not durable was staged; 0: all are */
+    tally_in_flight *oldest; /* appends that wait, in the order of positions */
+    tally_in_flight *newest;
     tally_log_counts counts;
 
     tally_file head_file; /* HEAD */
@@ -165,6 +177,10 @@ tally_status tally_log_stage_mark(tally_log *log, uint8_t flags, tally_error *er
 /* Returns when events below `position` have reached `level`, having written and synced for all if nobody else
  * did. Lets go. The status of the failure when it happened while this waited: TALLY_E_IO. */
 tally_status tally_log_reach(tally_log *log, uint32_t level, uint64_t position, tally_error *error);
+/* The same for a commit that begins at `first` and ends before `end`: its events do not count as settled before. */
+tally_status tally_log_settle(tally_log *log, uint32_t level, uint64_t first, uint64_t end, tally_error *error);
+/* All events before this have reached the level that their append waits for. */
+uint64_t tally_log_settled(const tally_log *log);
 /* Makes what is staged visible to this process. */
 void tally_log_show_staged(tally_log *log);
 /* Writes what is staged until `position` is written. Nobody else is writing. Lets go. */

@@ -6,6 +6,8 @@
 #include "log/log.h"
 #include "store/compare.h"
 #include "store/draft.h"
+#include "store/gates.h"
+#include "store/notify.h"
 
 /* --------------------------------------------------------------------------------------- receipts */
 
@@ -63,7 +65,8 @@ static tally_status settle(tally_log *log, const tally_prepared *prepared, tally
     const tally_commit *commit = &prepared->commit;
     if (prepared->level == TALLY_BUFFERED) return after_buffered(log, commit, error);
     if (prepared->level == TALLY_WRITTEN && log->worker_idle) tally_log_want_work(log);
-    return tally_log_reach(log, prepared->level, commit->first_position + commit->count, error);
+    uint64_t first = commit->first_position;
+    return tally_log_settle(log, prepared->level, first, first + commit->count, error);
 }
 
 /* Somebody else holds the mutex for longer than a copy takes. */
@@ -110,6 +113,16 @@ tally_status tally_store_writable(const tally_store_body *body, tally_error *err
     return tally_fail(error, TALLY_E_READ_ONLY, "the store was opened for reading only; open it for writing");
 }
 
+/* What runs inside a callback of the store may not wait for itself. */
+tally_status tally_append_may(const tally_store_body *body, uint32_t level, tally_error *error)
+{
+    if (TALLY_LIKELY(!tally_thread_in_callback())) return TALLY_OK;
+    if (tally_store_in_gate(body)) return tally_fail(error, TALLY_E_WOULD_BLOCK, "a gate may not append to its store");
+    if (level != TALLY_DURABLE || !tally_store_in_handler(body)) return TALLY_OK;
+    return tally_fail(error, TALLY_E_WOULD_BLOCK,
+                      "a handler of the store may not wait for durability; append as TALLY_WRITTEN or TALLY_BUFFERED");
+}
+
 tally_status tally_store_append_system(tally_store_body *body, const tally_draft *draft, uint32_t level,
                                        tally_error *error)
 {
@@ -131,10 +144,12 @@ static tally_status append(tally_store_body *body, const tally_draft *drafts, si
     bool repeated;
     tally_status status = tally_store_writable(body, error);
     if (status == TALLY_OK) status = tally_append_options_read(options, &known, error);
+    if (status == TALLY_OK) status = tally_append_may(body, known.durability, error);
     if (status == TALLY_OK) status = tally_prepare(body, drafts, count, &known, false, &prepared, error);
     if (status != TALLY_OK) return status;
     status = tally_store_commit(body, &prepared, receipts, &repeated, error);
     tally_prepared_release(&prepared);
+    tally_delivery_run(body);
     return status;
 }
 

@@ -13,6 +13,9 @@ tally_status tally_store_commit(tally_store_body *body, tally_prepared *prepared
 tally_status tally_store_append_system(tally_store_body *body, const tally_draft *draft, uint32_t level,
                                        tally_error *error);
 
+/* TALLY_E_WOULD_BLOCK inside a gate of the store, and inside its handlers for TALLY_DURABLE. */
+tally_status tally_append_may(const tally_store_body *body, uint32_t level, tally_error *error);
+
 /* TALLY_OK, TALLY_E_READ_ONLY. */
 tally_status tally_store_writable(const tally_store_body *body, tally_error *error);
 

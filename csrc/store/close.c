@@ -3,6 +3,8 @@
 #include "handle/process.h"
 #include "log/lockfile.h"
 #include "log/log.h"
+#include "store/delivery.h"
+#include "store/gates.h"
 #include "store/scratch.h"
 
 static void end_log(tally_store_body *body)
@@ -30,6 +32,8 @@ void tally_store_discard(tally_store_body *body)
     if (body->scratches != NULL) tally_scratches_destroy(body->scratches);
     platform->release(platform->context, body->scratches);
     (void)tally_registry_close(&body->registry);
+    tally_delivery_close(body);
+    tally_gates_close(body);
     tally_lockfile_drop(&body->folder, &body->lock_file);
     if (body->has_readers_mutex) platform->mutex_destroy(platform->context, &body->readers_mutex);
     platform->release(platform->context, body);
@@ -66,4 +70,20 @@ static enum tally_finish finish(tally_slot *slot)
 
 const tally_close_steps tally_store_close_steps = {withdraw, finish};
 
-tally_status tally_store_close(tally_store **store) { return tally_close(store, TALLY_HANDLE_STORE, true); }
+/* A gate runs inside an append, which would have to end first. */
+static bool is_in_gate(tally_store **store)
+{
+    tally_call call;
+    tally_store_body *body;
+    if (store == NULL || *store == NULL || !tally_thread_in_callback()) return false;
+    if (tally_store_enter(&call, *store, &body, NULL) != TALLY_OK) return false;
+    bool inside = tally_store_in_gate(body);
+    tally_gate_leave(&call);
+    return inside;
+}
+
+tally_status tally_store_close(tally_store **store)
+{
+    if (is_in_gate(store)) return TALLY_E_WOULD_BLOCK;
+    return tally_close(store, TALLY_HANDLE_STORE, true);
+}

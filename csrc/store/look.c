@@ -13,8 +13,7 @@ tally_status tally_store_enter(tally_call *call, tally_store *store, tally_store
     return status;
 }
 
-/* A store that is followed: looks at the files again. */
-static tally_status refresh(tally_store_body *body, tally_error *error)
+tally_status tally_store_refresh(tally_store_body *body, tally_error *error)
 {
     const tally_platform *platform = body->platform;
     tally_view *view = NULL;
@@ -39,7 +38,7 @@ tally_status tally_store_view_now(tally_store_body *body, tally_look *look, tall
 {
     memset(look, 0, sizeof *look);
     if (body->read_only) {
-        tally_status status = refresh(body, error);
+        tally_status status = tally_store_refresh(body, error);
         if (status != TALLY_OK) return status;
     }
     look->durable = tally_shown_marks(body->shown).durable;

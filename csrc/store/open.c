@@ -8,6 +8,8 @@
 #include "log/log.h"
 #include "store/append.h"
 #include "store/close.h"
+#include "store/delivery.h"
+#include "store/gates.h"
 #include "store/settings.h"
 #include "store/store.h"
 
@@ -229,6 +231,8 @@ static tally_status open_parts(tally_store_body *body, const tally_registry_host
     if (status != TALLY_OK) return tally_fail_os(error, status, os_error, NULL, "the system refused a lock");
     body->has_readers_mutex = true;
     status = tally_registry_open(&registry, &body->registry, error);
+    if (status == TALLY_OK) status = tally_delivery_open(body, error);
+    if (status == TALLY_OK) status = tally_gates_open(body, error);
     if (status == TALLY_OK) status = body->read_only ? open_reading(body, error) : open_writing(body, error);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "log/log.h"
 #include "store/draft.h"
+#include "store/gates.h"
 
 tally_status tally_store_now(const tally_store_body *body, int64_t *now_us, tally_error *error)
 {
@@ -229,6 +230,7 @@ tally_status tally_prepare(tally_store_body *body, const tally_draft *drafts, si
     prepared->flags = options->flags;
     prepared->commit.may_wait = !(options->flags & TALLY_APPEND_TRY);
     tally_status status = check_drafts(drafts, count, system, prepared, &body_bytes, error);
+    if (status == TALLY_OK && !system) status = tally_gates_run(body, drafts, count, options->durability, error);
     if (status == TALLY_OK) status = tally_store_now(body, &prepared->commit.now_us, error);
     if (status == TALLY_OK) {
         status = tally_scratch_take(body->scratches, tally_thread_now->index, &prepared->scratch, error);

@@ -17,7 +17,7 @@ typedef struct tally_prepared {
     bool has_ids;   /* at least one id was given */
 } tally_prepared;
 
-/* `system` accepts names that belong to the library and marks the events. The options have been read. On failure
+/* Gates run after the checks. `system`: they do not, and it accepts names that belong to the library and marks the events. The options have been read. On failure
  * nothing is held; else tally_prepared_release. Argument errors; TALLY_E_NO_MEMORY. */
 tally_status tally_prepare(tally_store_body *body, const tally_draft *drafts, size_t count,
                            const tally_append_options *options, bool system, tally_prepared *prepared,

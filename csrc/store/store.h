@@ -25,7 +25,6 @@ struct tally_reader_body;  /* store/reader.h */
 struct tally_scratches;    /* store/scratch.h */
 struct tally_gates;        /* store/gates.h */
 struct tally_delivery;     /* store/notify.h */
-struct tally_figures;      /* store/statistics.h */
 
 typedef struct tally_store_body {
     tally_slot *slot;
@@ -57,7 +56,9 @@ typedef struct tally_store_body {
     struct tally_scratches *scratches;
     struct tally_gates *gates;
     struct tally_delivery *delivery;
-    struct tally_figures *figures;
+    _Atomic(uint64_t) repeats; /* for statistics */
+    _Atomic(uint64_t) conflicts;
+    _Atomic(uint64_t) notified_events;
 } tally_store_body;
 
 /* The gate of every function of a store; leave it with tally_gate_leave. */
@@ -73,6 +74,9 @@ typedef struct tally_look {
 /* In a read-only store this looks at the files first, if nobody did within the last millisecond.
  * TALLY_E_NO_MEMORY, E_IO. */
 tally_status tally_store_view_now(tally_store_body *body, tally_look *look, tally_error *error);
+
+/* A read-only store looks at the files, if nobody did within the last millisecond. */
+tally_status tally_store_refresh(tally_store_body *body, tally_error *error);
 
 /* By the readers (store/reader.c): closes all readers of a store; close calls it before it waits. Each
  * reader's handle answers TALLY_E_CLOSED from then on; returns when no call is inside one and all are freed,

@@ -143,7 +143,8 @@ TALLY_API tally_status tally_store_open(const char *path, size_t path_length, co
  * the rest follows.
  *
  * @return TALLY_OK also when the last sync failed: then the store is closed but not cleanly, and the next
- *         open recovers. To know, call tally_store_sync first. Else as every close
+ *         open recovers. To know, call tally_store_sync first. TALLY_E_WOULD_BLOCK inside a gate of the store
+ *         (nothing was closed). Else as every close
  */
 TALLY_API tally_status tally_store_close(tally_store **store);
 
@@ -206,7 +207,8 @@ TALLY_API tally_status tally_store_wait(tally_store *store, uint32_t level, uint
  *
  * It runs on the thread that appended, after that append's level was reached and before the call returns,
  * or on another thread that is already notifying: one thread at a time calls the handlers of a store.
- * Events appended before the registration are not delivered. `notice->data` points to a `tally_event`
+ * Events appended before the registration are not delivered, but for those that other handlers were still to
+ * be told of at that moment. `notice->data` points to a `tally_event`
  * (its length is sizeof(tally_event)), lent for the call; `notice->kind` is the kind of its type. A
  * handler may read, append (its events are notified after it returned), register and unregister; waiting
  * for a level inside a handler of the same store is TALLY_E_WOULD_BLOCK unless the append is TALLY_BUFFERED
