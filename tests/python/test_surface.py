@@ -67,7 +67,7 @@ def test_records_are_what_the_stub_says():
     stub = ast.parse((Path(tallystick.__file__).parent / "_core.pyi").read_text(encoding="utf-8"))
     classes = {node.name: node for node in stub.body if isinstance(node, ast.ClassDef)}
     records = {name: kind for name, kind in vars(tallystick._core).items() if hasattr(kind, "n_sequence_fields")}
-    assert len(records) == 7
+    assert len(records) >= 7
     for name, kind in records.items():
         assert ast.unparse(classes[name].bases[0]) == "structseq[Any]", name
         body = classes[name].body
