@@ -5,12 +5,19 @@
 #include "base/error.h"
 #include "log/lookup.h"
 
+/* Which is what was hoped for. */
+static tally_status nothing_found(tally_error *error)
+{
+    tally_error_clear(error);
+    return TALLY_OK;
+}
+
 static tally_status compare_id(const tally_look *look, const tally_ready *event, tally_error *error)
 {
     uint64_t position;
     if (!event->id_given) return TALLY_OK;
     tally_status status = tally_lookup_id(look->view, 0, look->end, event->body, &position, error);
-    if (status == TALLY_E_NOT_FOUND) return TALLY_OK;
+    if (status == TALLY_E_NOT_FOUND) return nothing_found(error);
     if (status != TALLY_OK) return status;
     return tally_fail_at(error, TALLY_E_EXISTS, position, "the id exists, at position %" PRIu64, position);
 }
@@ -23,7 +30,7 @@ static tally_status compare_condition(const tally_look *look, const tally_append
     tally_status status =
         tally_lookup_match(look->view, condition->from_position, look->end, condition->types, condition->type_count,
                            condition->tags, condition->tag_count, &position, error);
-    if (status == TALLY_E_NOT_FOUND) return TALLY_OK;
+    if (status == TALLY_E_NOT_FOUND) return nothing_found(error);
     if (status != TALLY_OK) return status;
     return tally_fail_at(error, TALLY_E_CONFLICT, position,
                          "the event at position %" PRIu64 " matches condition %zu", position, index);

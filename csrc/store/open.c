@@ -130,9 +130,9 @@ static tally_status record_recovery(tally_store_body *body, tally_error *error)
     char json[256];
     if (recovery->cut == 0) return TALLY_OK;
     int length = snprintf(json, sizeof json,
-                          "{\"cut_position\":%" PRIu64 ",\"cut_segment\":%" PRIu64 ",\"cut_offset\":%" PRIu64
-                          ",\"cut_bytes\":%" PRIu64 "}",
-                          recovery->cut_position, recovery->cut_segment, recovery->cut_offset, recovery->cut_bytes);
+                          "{\"cut_bytes\":%" PRIu64 ",\"cut_offset\":%" PRIu64 ",\"cut_position\":%" PRIu64
+                          ",\"cut_segment\":%" PRIu64 "}",
+                          recovery->cut_bytes, recovery->cut_offset, recovery->cut_position, recovery->cut_segment);
     tally_draft draft = {.size = sizeof draft,
                          .stream = {"$log", 4},
                          .type = {"tally.recovered", 15},
