@@ -279,5 +279,6 @@ tally_status tally_store_open(const char *path, size_t path_length, const tally_
     if (status != TALLY_OK) return status;
     tally_gate_open(body->slot);
     *store = (tally_store *)body->slot;
+    tally_error_clear(error); /* of files that were looked for, and need not be there */
     return TALLY_OK;
 }
