@@ -32,6 +32,10 @@ typedef struct tally_ready {
     uint8_t body_digest[TALLY_DIGEST_BYTES];
     uint16_t core_flags;
     bool id_given;
+    bool correlation_given;
+    bool causation_given;
+    bool cause_in_batch;  /* the cause is event `cause_index` of the commit */
+    uint32_t cause_index;
     const uint8_t *idempotency; /* 16 bytes in the body, or NULL */
     /* what staging gives it */
     uint64_t position;

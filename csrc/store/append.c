@@ -75,8 +75,8 @@ static bool would_wait(tally_log *log, const tally_commit *commit)
     return !commit->may_wait && atomic_load_explicit(&log->held_long, memory_order_relaxed);
 }
 
-tally_status tally_store_commit(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
-                                bool *repeated, tally_error *error)
+static tally_status commit_until_staged(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
+                                        bool *repeated, tally_error *error)
 {
     tally_log *log = body->log;
     tally_commit *commit = &prepared->commit;
@@ -103,6 +103,16 @@ tally_status tally_store_commit(tally_store_body *body, tally_prepared *prepared
         tally_log_unlock(log);
         if (status != TALLY_OK || commit->staged) return status;
     }
+}
+
+tally_status tally_store_commit(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
+                                bool *repeated, tally_error *error)
+{
+    tally_status status = commit_until_staged(body, prepared, receipts, repeated, error);
+    bool conflict = status == TALLY_E_CONFLICT || status == TALLY_E_EXISTS || status == TALLY_E_REUSED;
+    if (*repeated && status == TALLY_OK) atomic_fetch_add_explicit(&body->repeats, 1, memory_order_relaxed);
+    if (conflict) atomic_fetch_add_explicit(&body->conflicts, 1, memory_order_relaxed);
+    return status;
 }
 
 /* ---------------------------------------------------------------------------------------- append */

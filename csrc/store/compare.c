@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "log/lookup.h"
+#include "store/draft.h"
+#include "store/idempotency.h"
 
 /* Which is what was hoped for. */
 static tally_status nothing_found(tally_error *error)
@@ -42,6 +44,7 @@ static tally_status compare(const tally_look *look, const tally_prepared *prepar
     tally_status status = TALLY_OK;
     for (size_t i = 0; i < commit->count && prepared->has_ids && status == TALLY_OK; i++) {
         status = compare_id(look, &commit->events[i], error);
+        if (status != TALLY_OK) tally_draft_name(i, commit->count, error);
     }
     for (size_t i = 0; i < commit->condition_count && status == TALLY_OK; i++) {
         status = compare_condition(look, &commit->conditions[i], i, error);
@@ -52,12 +55,15 @@ static tally_status compare(const tally_look *look, const tally_prepared *prepar
 tally_status tally_compare(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts, bool *repeated,
                            tally_error *error)
 {
-    (void)receipts;
     *repeated = false;
     tally_look look;
     tally_status status = tally_store_view_now(body, &look, error);
     if (status != TALLY_OK) return status;
-    status = compare(&look, prepared, error);
+    if (prepared->has_keys) {
+        uint64_t *last = &prepared->commit.first_position;
+        status = tally_idempotency_compare(body, prepared, &look, receipts, repeated, last, error);
+    }
+    if (status == TALLY_OK && !*repeated) status = compare(&look, prepared, error);
     prepared->commit.checked_end = look.end;
     tally_view_release(look.view);
     return status;

@@ -1,5 +1,6 @@
 #include "store/draft.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <tallystick/reader.h>
@@ -115,6 +116,16 @@ tally_status tally_draft_check(const tally_draft *draft, size_t index, bool syst
     status = check_name(draft->subject, 1, TALLY_SUBJECT_MAX, "the subject", system, error);
     if (status != TALLY_OK) return status;
     return tally_fail(error, TALLY_E_UNSUPPORTED, "the event has a subject, but the store has no keyring to seal with");
+}
+
+void tally_draft_name(size_t index, size_t count, tally_error *error)
+{
+    char message[sizeof error->message];
+    char named[sizeof error->message + 32];
+    if (error == NULL || count == 1) return;
+    memcpy(message, error->message, sizeof message);
+    int length = snprintf(named, sizeof named, "draft %zu: %s", index, message);
+    (void)tally_text_copy(error->message, sizeof error->message, named, (size_t)length);
 }
 
 static bool comes_after(tally_text a, tally_text b)

@@ -22,6 +22,9 @@ tally_status tally_caller_name_check(tally_text name, size_t max, const char *wh
 tally_status tally_append_options_read(const tally_append_options *options, tally_append_options *known,
                                        tally_error *error);
 
+/* In a batch of `count`: puts the draft's number before the message. */
+void tally_draft_name(size_t index, size_t count, tally_error *error);
+
 /* Sorts tags by their bytes and drops those that come twice; returns how many are left. */
 size_t tally_tags_sort(tally_text *tags, size_t count);
 

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "log/log.h"
+#include "store/distinct.h"
 #include "store/draft.h"
 #include "store/gates.h"
 
@@ -51,8 +52,8 @@ static size_t body_bound(const tally_draft *draft)
 static tally_status name_draft(tally_status status, size_t index, size_t count, tally_error *error)
 {
     if (error == NULL || count == 1) return status;
-    tally_error cause = *error;
-    (void)tally_fail_at(error, status, index, "draft %zu: %s", index, cause.message);
+    tally_draft_name(index, count, error);
+    error->position = index;
     return status;
 }
 
@@ -103,12 +104,16 @@ static tally_status identify(tally_prepared *prepared, const tally_draft *draft,
         status = tally_uuid_next(&prepared->scratch->ids, now_ms, random, ids->id, error);
         if (status != TALLY_OK) return status;
     }
-    ids->correlation = is_zero(draft->correlation.bytes) ? ids->id : draft->correlation.bytes;
+    event->correlation_given = !is_zero(draft->correlation.bytes);
+    event->causation_given = !is_zero(draft->causation.bytes);
+    event->cause_in_batch = (draft->flags & TALLY_DRAFT_CAUSE_IN_BATCH) != 0;
+    event->cause_index = draft->cause_index;
+    ids->correlation = event->correlation_given ? draft->correlation.bytes : ids->id;
     ids->causation = draft->causation.bytes;
-    if (!(draft->flags & TALLY_DRAFT_CAUSE_IN_BATCH)) return TALLY_OK;
+    if (!event->cause_in_batch) return TALLY_OK;
     const uint8_t *cause = prepared->commit.events[draft->cause_index].body;
     ids->causation = cause;
-    if (is_zero(draft->correlation.bytes)) ids->correlation = cause + AT_CORRELATION;
+    if (!event->correlation_given) ids->correlation = cause + AT_CORRELATION;
     return TALLY_OK;
 }
 
@@ -169,7 +174,7 @@ static tally_status prepare_event(const tally_store_body *store, tally_prepared 
     event->data_length = draft->length;
     event->core_flags = system ? TALLY_CORE_SYSTEM : 0;
     event->stream.key = tally_heads_key(&store->log->heads, draft->stream);
-    event->stream.stream = draft->stream;
+    event->stream.stream = (tally_text){(const char *)event->body + TALLY_BODY_FIXED_BYTES, draft->stream.length};
     event->stream.end = NULL;
     event->stream.is_looked_up = false;
     return TALLY_OK;
@@ -225,7 +230,6 @@ tally_status tally_prepare(tally_store_body *body, const tally_draft *drafts, si
 {
     size_t body_bytes;
     memset(prepared, 0, sizeof *prepared);
-    prepared->drafts = drafts;
     prepared->level = options->durability;
     prepared->flags = options->flags;
     prepared->commit.may_wait = !(options->flags & TALLY_APPEND_TRY);
@@ -238,6 +242,7 @@ tally_status tally_prepare(tally_store_body *body, const tally_draft *drafts, si
     if (status != TALLY_OK) return status;
     status = tally_scratch_reserve(prepared->scratch, count, options->expectation_count, body_bytes, error);
     if (status == TALLY_OK) status = prepare_events(body, drafts, count, system, prepared, error);
+    if (status == TALLY_OK) status = tally_prepared_distinct(body, prepared, error);
     if (status != TALLY_OK) {
         tally_prepared_release(prepared);
         return status;

@@ -8,7 +8,6 @@
 
 /* The drafts of one call, checked, and what became of them. */
 typedef struct tally_prepared {
-    const tally_draft *drafts; /* the caller's */
     tally_scratch *scratch; /* holds the memory of all of it */
     tally_commit commit;
     uint32_t level; /* TALLY_BUFFERED, … */
