@@ -12,9 +12,9 @@ from .library import CData, check, constant, ffi, lib, text
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "verifier"))
 
-from read_store import event_as_json, read_store  # noqa: E402
+from read_store import event_as_json, read_store, shorten  # noqa: E402
 
-__all__ = ["ROOT", "event_as_json", "events_of", "open_store", "read_store"]
+__all__ = ["ROOT", "event_as_json", "events_of", "open_store", "read_store", "shorten"]
 
 PAGE = 16
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .library import check, constant, ffi, lib
-from .stores import ROOT, event_as_json, events_of, open_store, read_store
+from .stores import ROOT, event_as_json, events_of, open_store, read_store, shorten
 
 STORES = ROOT / "tests" / "vectors" / "stores"
 NAMES = ("empty", "unsealed", "recovered", "sealed", "blake2b")
@@ -31,7 +31,8 @@ def read_by_both(path: Path) -> tuple[list[dict[str, object]], list[dict[str, ob
 def test_a_golden_store_reads_as_it_is_described(name: str) -> None:
     lines = (STORES / f"{name}.jsonl").read_text().splitlines()
     core, independent = read_by_both(STORES / name)
-    assert core == independent == [without_key(json.loads(line)) for line in lines]
+    assert core == independent
+    assert [shorten(event) for event in core] == [without_key(json.loads(line)) for line in lines]
 
 
 def test_reading_a_golden_store_changes_nothing_in_it() -> None:

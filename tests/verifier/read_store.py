@@ -15,6 +15,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from format1 import HEADER_BYTES, MARK_BYTES, Commit, Event, FormatError, Header, Order, need, read_commit, read_header
@@ -22,6 +23,7 @@ from sealed1 import Head, Section, Trailer, has_trailer, read_head, read_sealed
 from sections1 import compare_sections
 
 SEGMENT = re.compile(r"(\d{8}|[1-9]\d{8,})\.(\d{2}|[1-9]\d{2,})\.seg")
+SHORT = 64
 OURS = re.compile(r"LOCK|HEAD|runs|tree|KEYRING|CHECKPOINTS|.*\.new")
 
 
@@ -184,6 +186,12 @@ def read_store(directory: Path) -> Store:
     return store
 
 
+def shorten(event: dict[str, object]) -> dict[str, object]:
+    """With long data as their digest, for descriptions of stores."""
+    data = bytes.fromhex(str(event["data"]))
+    return event if len(data) <= SHORT else event | {"data": f"SHA-256 {sha256(data).hexdigest()}"}
+
+
 def event_as_json(event: Event) -> dict[str, object]:
     occurred = event.extensions.get(2)
     key = event.extensions.get(1)
@@ -213,14 +221,17 @@ def event_as_json(event: Event) -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("directory", type=Path)
-    directory = parser.parse_args().directory
+    parser.add_argument("--short", action="store_true", help=f"data of more than {SHORT} bytes as their SHA-256")
+    arguments = parser.parse_args()
+    directory = arguments.directory
     try:
         store = read_store(directory)
     except (StoreError, OSError) as problem:
         print(f"{directory}: {problem}", file=sys.stderr)
         return 1
     for event in store.events():
-        print(json.dumps(event_as_json(event), ensure_ascii=False))
+        plain = event_as_json(event)
+        print(json.dumps(shorten(plain) if arguments.short else plain, ensure_ascii=False))
     sealed = sum(segment.trailer is not None for segment in store.segments)
     notes = [f"{store.position} events, {store.durable} durable, {len(store.segments)} segments, {sealed} sealed"]
     for note in notes + store.notes:
