@@ -85,10 +85,11 @@ static tally_status take_segments(tally_log *log, const tally_view *view, tally_
         uint64_t end_position = is_last ? log->next_position : view->segments[i + 1]->header.first_position;
         log->unsealed[log->unsealed_count++] = (tally_unsealed){segment, end_position, end, end};
     }
-    const tally_segment *last = view->segments[view->segment_count - 1];
+    tally_segment *last = view->segments[view->segment_count - 1];
     log->next_number = last->header.number + 1;
     log->active = !last->sealed;
     if (!log->active) return TALLY_OK;
+    last->tail = &log->tail; /* what is appended to it is read from there until it is written */
     log->seed = last->seed;
     log->staged_end = log_end(last);
     tally_tail_move(&log->tail, last->header.number);
