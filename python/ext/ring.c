@@ -75,7 +75,7 @@ static PyObject *ring_drain(native_object *self, PyObject *const *args, Py_ssize
     Py_ssize_t came = 1;
     while (list != NULL && came > 0 && limit > 0) {
         came = drain_some(self, list, limit < DRAIN_ROWS ? (size_t)limit : DRAIN_ROWS, &buffer, &capacity);
-        limit -= came;
+        if (came > 0) limit -= came;
     }
     if (came < 0) Py_CLEAR(list);
     PyMem_Free(buffer);
