@@ -19,10 +19,12 @@ __all__ = ["ROOT", "event_as_json", "events_of", "open_store", "read_store", "sh
 PAGE = 16
 
 
-def open_store(path: Path, mode: str) -> CData:
+def open_store(path: Path, mode: str, **more: int) -> CData:
     options = ffi.new("tally_store_options *")
     options.size = ffi.sizeof("tally_store_options")
     options.mode = constant(f"TALLY_STORE_{mode}")
+    for member, value in more.items():
+        setattr(options, member, value)
     raw = str(path).encode()
     store = ffi.new("tally_store **")
     error = ffi.new("tally_error *")

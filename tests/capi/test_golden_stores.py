@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from .library import check, constant, ffi, lib
+from .library import check, constant, ffi, lib, text
 from .stores import ROOT, event_as_json, events_of, open_store, read_store, shorten
 
 STORES = ROOT / "tests" / "vectors" / "stores"
@@ -48,6 +51,7 @@ def append_many(store, rounds: int) -> None:
     kept = [ffi.from_buffer(word) for word in (b"even:yes", b"all", b"order.paid", b"note")]
     for number in range(2):
         tags[number].bytes, tags[number].length = kept[number], len(kept[number])
+    error = ffi.new("tally_error *")
     options = ffi.new("tally_append_options *")
     options.size = ffi.sizeof("tally_append_options")
     options.durability = constant("TALLY_BUFFERED")
@@ -61,18 +65,14 @@ def append_many(store, rounds: int) -> None:
             draft.type.bytes, draft.type.length = kept[2 + number % 2], len(kept[2 + number % 2])
             draft.data, draft.length = data, len(data)
             draft.tags, draft.tag_count = tags, turn % 3
-        check(lib.tally_store_append_many(store[0], drafts, 1 + turn % 5, options, ffi.NULL, ffi.NULL))
+        status = lib.tally_store_append_many(store[0], drafts, 1 + turn % 5, options, ffi.NULL, error)
+        assert status == 0, f"append {turn}: {text(error.message)}"
 
 
 def test_a_store_that_was_just_written_reads_the_same_by_both(tmp_path: Path) -> None:
-    options = ffi.new("tally_store_options *")
-    options.size = ffi.sizeof("tally_store_options")
-    options.segment_bytes = constant("TALLY_SEGMENT_BYTES_MIN")
     path = tmp_path / "store"
-    raw = str(path).encode()
     for opened in range(2):
-        store = ffi.new("tally_store **")
-        check(lib.tally_store_open(raw, len(raw), options, store, ffi.NULL))
+        store = open_store(path, "OPEN_OR_CREATE", segment_bytes=constant("TALLY_SEGMENT_BYTES_MIN"))
         append_many(store, 120)
         check(lib.tally_store_sync(store[0], ffi.NULL))
         if opened == 0:
@@ -83,3 +83,34 @@ def test_a_store_that_was_just_written_reads_the_same_by_both(tmp_path: Path) ->
     assert core == independent
     assert len(core) == 2 * 24 * 15
     assert len(list(path.glob("*.seg"))) > 3
+
+
+def write_until_killed(path: Path) -> None:
+    store = open_store(path, "OPEN_OR_CREATE", segment_bytes=constant("TALLY_SEGMENT_BYTES_MIN"))
+    while True:
+        append_many(store, 10)
+
+
+def test_what_a_killed_writer_leaves_reads_the_same_by_both_before_and_after_recovery(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    child = os.fork()
+    if child == 0:
+        try:
+            write_until_killed(path)
+        finally:
+            os._exit(1)
+    while not (path / "00000004.00.seg").exists():
+        assert os.waitpid(child, os.WNOHANG) == (0, 0)
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    before, independent = read_by_both(path)
+    assert before == independent
+    assert len(before) > 100
+    store = open_store(path, "EXISTING")
+    append_many(store, 5)
+    check(lib.tally_store_close(store))
+    after, independent = read_by_both(path)
+    assert after == independent
+    assert after[: len(before)] == before
+    assert len(after) - len(before) in (15, 16)  # the record of the cut, when something was cut
