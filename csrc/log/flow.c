@@ -29,7 +29,7 @@ void tally_log_show_staged(tally_log *log)
 {
     show_end(log, log->staged_end);
     publish(log, log->next_position);
-    if (log->waiters != 0) tally_log_changed(log);
+    if ((log->waiters | log->watchers) != 0) tally_log_changed(log);
 }
 
 /* ------------------------------------------------------------------------------------ failure */
@@ -66,6 +66,7 @@ static tally_status failed_meanwhile(const tally_log *log, tally_error *error)
 void tally_log_changed(tally_log *log)
 {
     if (log->waiters != 0) log->platform->condition_wake_all(log->platform->context, &log->changed);
+    if (log->watchers != 0) tally_log_want_work(log);
 }
 
 tally_status tally_log_wait(tally_log *log, uint64_t deadline_ns)

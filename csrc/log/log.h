@@ -15,6 +15,7 @@
 #define TALLY_LOG_LOG_H
 
 #include "base/clock.h"
+#include "handle/thread.h"
 #include "log/buffer.h"
 #include "log/commit.h"
 #include "log/head.h"
@@ -77,6 +78,7 @@ typedef struct tally_log {
     tally_mutex mutex;         /* guards everything below but `shown` */
     tally_condition changed;   /* written, durable, failure, room, closing */
     uint32_t waiters;          /* threads that wait for it */
+    uint32_t watchers;         /* what the background waits for on behalf of others */
     tally_condition work;      /* for the background thread */
     _Atomic(bool) held_long;   /* somebody does more than copying under the mutex: who may not wait stays out */
     tally_error failure;       /* TALLY_OK in it: none */
@@ -124,6 +126,7 @@ typedef struct tally_log {
     /* background (worker.c) */
     tally_thread_id thread;
     bool thread_runs;
+    const tally_thread *worker; /* its record; NULL: it has none */
     bool stopping;
     bool work_wanted;
     bool worker_waits;

@@ -218,7 +218,9 @@ static void rest(tally_log *log, uint64_t duration_ns)
 static void run(void *user_data)
 {
     tally_log *log = user_data;
+    const tally_thread *self = tally_thread_attach();
     tally_log_lock(log);
+    log->worker = self;
     bool busy = true;
     while (!log->stopping || busy) {
         log->work_wanted = false;

@@ -75,43 +75,70 @@ static bool would_wait(tally_log *log, const tally_commit *commit)
     return !commit->may_wait && atomic_load_explicit(&log->held_long, memory_order_relaxed);
 }
 
-static tally_status commit_until_staged(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
-                                        bool *repeated, tally_error *error)
+/* Compares and stages until nothing comes between. Returns with the log's mutex held: `*repeated`, or staged, or a
+ * failure. */
+static tally_status stage_locked(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
+                                 bool *repeated, tally_error *error)
 {
     tally_log *log = body->log;
     tally_commit *commit = &prepared->commit;
+    tally_status status = TALLY_OK;
     *repeated = false;
-    for (;;) {
-        tally_status status = TALLY_OK;
-        if (commit->needs_check) status = tally_compare(body, prepared, receipts, repeated, error);
-        if (status != TALLY_OK) return status;
-        if (would_wait(log, commit)) return tally_fail(error, TALLY_E_BUSY, "the store is busy; try again");
+    commit->staged = false;
+    if (!commit->needs_check && !would_wait(log, commit)) {
         tally_log_lock(log);
-        if (*repeated) {
-            status = tally_log_reach(log, prepared->level, commit->first_position + 1, error);
-            tally_log_unlock(log);
-            return status;
-        }
         status = hold_back(log, commit, error);
         if (status == TALLY_OK) status = tally_log_stage(log, commit, error);
-        if (status == TALLY_OK && commit->staged) {
-            fill_receipts(prepared, receipts);
-            status = settle(log, prepared, error);
-        } else if (status == TALLY_OK && commit->repeated != TALLY_POSITION_NONE) {
+        if (status == TALLY_OK) fill_receipts(prepared, receipts);
+        return status;
+    }
+    for (;;) {
+        if (commit->needs_check) status = tally_compare(body, prepared, receipts, repeated, error);
+        if (status == TALLY_OK && would_wait(log, commit)) {
+            status = tally_fail(error, TALLY_E_BUSY, "the store is busy; try again");
+        }
+        tally_log_lock(log);
+        if (status != TALLY_OK || *repeated) return status;
+        status = hold_back(log, commit, error);
+        if (status == TALLY_OK) status = tally_log_stage(log, commit, error);
+        if (status == TALLY_OK && commit->staged) fill_receipts(prepared, receipts);
+        if (status != TALLY_OK || commit->staged) return status;
+        if (commit->repeated != TALLY_POSITION_NONE) {
             status = tally_log_reach(log, TALLY_WRITTEN, commit->repeated + 1, error);
+            if (status != TALLY_OK) return status;
         }
         tally_log_unlock(log);
-        if (status != TALLY_OK || commit->staged) return status;
     }
+}
+
+static void count_outcome(tally_store_body *body, tally_status status, bool repeated)
+{
+    bool conflict = status == TALLY_E_CONFLICT || status == TALLY_E_EXISTS || status == TALLY_E_REUSED;
+    if (repeated && status == TALLY_OK) atomic_fetch_add_explicit(&body->repeats, 1, memory_order_relaxed);
+    if (conflict) atomic_fetch_add_explicit(&body->conflicts, 1, memory_order_relaxed);
+}
+
+tally_status tally_store_stage(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
+                               bool *repeated, tally_error *error)
+{
+    tally_status status = stage_locked(body, prepared, receipts, repeated, error);
+    tally_log_unlock(body->log);
+    count_outcome(body, status, *repeated);
+    return status;
 }
 
 tally_status tally_store_commit(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
                                 bool *repeated, tally_error *error)
 {
-    tally_status status = commit_until_staged(body, prepared, receipts, repeated, error);
-    bool conflict = status == TALLY_E_CONFLICT || status == TALLY_E_EXISTS || status == TALLY_E_REUSED;
-    if (*repeated && status == TALLY_OK) atomic_fetch_add_explicit(&body->repeats, 1, memory_order_relaxed);
-    if (conflict) atomic_fetch_add_explicit(&body->conflicts, 1, memory_order_relaxed);
+    tally_log *log = body->log;
+    tally_status status = stage_locked(body, prepared, receipts, repeated, error);
+    if (status == TALLY_OK && *repeated) {
+        status = tally_log_reach(log, prepared->level, prepared->commit.first_position + 1, error);
+    } else if (status == TALLY_OK) {
+        status = settle(log, prepared, error);
+    }
+    tally_log_unlock(log);
+    count_outcome(body, status, *repeated);
     return status;
 }
 
@@ -163,22 +190,12 @@ static tally_status append(tally_store_body *body, const tally_draft *drafts, si
     return status;
 }
 
-static tally_status check_arguments(const tally_draft *drafts, size_t count, tally_error *error)
-{
-    if (drafts == NULL) return tally_fail(error, TALLY_E_NULL, "there is no draft; pass an event to append");
-    if ((uintptr_t)drafts % _Alignof(tally_draft) != 0) {
-        return tally_fail(error, TALLY_E_ALIGNMENT, "the draft is at an address that is no multiple of 8");
-    }
-    if (count >= 1 && count <= TALLY_BATCH_MAX) return TALLY_OK;
-    return tally_fail(error, TALLY_E_RANGE, "the batch has %zu drafts; 1 to %u are allowed", count, TALLY_BATCH_MAX);
-}
-
 tally_status tally_store_append_many(tally_store *store, const tally_draft *drafts, size_t count,
                                      const tally_append_options *options, tally_receipt *receipts, tally_error *error)
 {
     tally_call call;
     tally_store_body *body;
-    tally_status status = check_arguments(drafts, count, error);
+    tally_status status = tally_drafts_check(drafts, count, error);
     if (status != TALLY_OK) return status;
     if (receipts != NULL) memset(receipts, 0, count * sizeof *receipts);
     status = tally_store_enter(&call, store, &body, error);

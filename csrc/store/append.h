@@ -9,6 +9,10 @@
 tally_status tally_store_commit(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
                                 bool *repeated, tally_error *error);
 
+/* The same without waiting for the level: what is staged becomes visible when somebody shows or writes it. */
+tally_status tally_store_stage(tally_store_body *body, tally_prepared *prepared, tally_receipt *receipts,
+                               bool *repeated, tally_error *error);
+
 /* Appends one event of the library itself. */
 tally_status tally_store_append_system(tally_store_body *body, const tally_draft *draft, uint32_t level,
                                        tally_error *error);

@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "store/delivery.h"
 #include "store/gates.h"
+#include "store/jobs.h"
 #include "store/scratch.h"
 
 static void end_log(tally_store_body *body)
@@ -12,6 +13,7 @@ static void end_log(tally_store_body *body)
     const tally_platform *platform = body->platform;
     tally_log_stop(body->log);
     (void)tally_log_finish(body->log, NULL);
+    tally_jobs_close(body);
     tally_log_destroy(body->log);
     platform->release(platform->context, body->log);
 }

@@ -29,6 +29,16 @@ tally_status tally_draft_at(const tally_draft *drafts, size_t index, tally_draft
                       stride);
 }
 
+tally_status tally_drafts_check(const tally_draft *drafts, size_t count, tally_error *error)
+{
+    if (drafts == NULL) return tally_fail(error, TALLY_E_NULL, "there is no draft; pass an event to append");
+    if ((uintptr_t)drafts % _Alignof(tally_draft) != 0) {
+        return tally_fail(error, TALLY_E_ALIGNMENT, "the draft is at an address that is no multiple of 8");
+    }
+    if (count >= 1 && count <= TALLY_BATCH_MAX) return TALLY_OK;
+    return tally_fail(error, TALLY_E_RANGE, "the batch has %zu drafts; 1 to %u are allowed", count, TALLY_BATCH_MAX);
+}
+
 static bool is_of_library(tally_text name)
 {
     if (name.length >= 1 && name.bytes[0] == '$') return true;

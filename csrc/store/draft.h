@@ -11,6 +11,9 @@
 tally_status tally_draft_at(const tally_draft *drafts, size_t index, tally_draft *storage, const tally_draft **draft,
                             tally_error *error);
 
+/* That there are drafts to look at: TALLY_E_NULL, E_ALIGNMENT, E_RANGE. */
+tally_status tally_drafts_check(const tally_draft *drafts, size_t count, tally_error *error);
+
 /* All that can be said about one draft by itself. TALLY_E_NULL, E_LENGTH, E_UTF8, E_NUL, E_NAME, E_RANGE, E_LIMIT,
  * E_OPTION, E_ARGUMENT, E_UNSUPPORTED. `system`: names of the library are accepted. */
 tally_status tally_draft_check(const tally_draft *draft, size_t index, bool system, tally_error *error);

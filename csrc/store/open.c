@@ -10,6 +10,7 @@
 #include "store/close.h"
 #include "store/delivery.h"
 #include "store/gates.h"
+#include "store/jobs.h"
 #include "store/settings.h"
 #include "store/store.h"
 
@@ -165,7 +166,8 @@ static tally_status start_log(tally_store_body *body, tally_found *found, tally_
     }
     body->log = log;
     body->shown = &log->shown;
-    status = record_recovery(body, error);
+    status = tally_jobs_open(body, error);
+    if (status == TALLY_OK) status = record_recovery(body, error);
     if (status == TALLY_OK) status = tally_log_start(log, error);
     return status;
 }

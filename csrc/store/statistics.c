@@ -6,6 +6,7 @@
 #include "log/index.h"
 #include "log/log.h"
 #include "log/run.h"
+#include "store/jobs.h"
 #include "store/scratch.h"
 #include "store/store.h"
 
@@ -93,7 +94,8 @@ static void count_log(const tally_store_body *body, tally_store_statistics *to)
     to->queue_bytes = log->unwritten_bytes;
     to->heap_bytes += sizeof *log + tally_heads_bytes(&log->heads) + tally_recent_bytes(&log->recent) + log->tail.bytes;
     tally_log_unlock(log);
-    to->heap_bytes += tally_scratches_bytes(body->scratches);
+    to->heap_bytes += tally_scratches_bytes(body->scratches) + tally_jobs_bytes(body);
+    to->queue_bytes += tally_jobs_bytes(body);
     to->appends += to->repeats;
 }
 

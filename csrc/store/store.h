@@ -24,6 +24,7 @@ struct tally_log;          /* log/log.h: the writing half */
 struct tally_reader_body;  /* store/reader.h */
 struct tally_scratches;    /* store/scratch.h */
 struct tally_gates;        /* store/gates.h */
+struct tally_jobs;         /* store/jobs.h */
 struct tally_delivery;     /* store/notify.h */
 
 typedef struct tally_store_body {
@@ -55,6 +56,7 @@ typedef struct tally_store_body {
     tally_registry *registry; /* of the handlers of tally_store_on */
     struct tally_scratches *scratches;
     struct tally_gates *gates;
+    struct tally_jobs *jobs; /* NULL in a read-only store */
     struct tally_delivery *delivery;
     _Atomic(uint64_t) repeats; /* for statistics */
     _Atomic(uint64_t) conflicts;
