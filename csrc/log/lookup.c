@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "log/ask.h"
+#include "log/locate.h"
 
 /* How many events of segment number `i` lie before `end`, as far as the view can tell: of the last segment
  * perhaps more than there are. */
@@ -27,17 +27,20 @@ static size_t segments_below(const tally_view *view, uint64_t end)
 
 /* The newest segment below index `*i` that knows the stream, with its number of events of it below `end`, > 0;
  * `*found` false: none. */
-static tally_status newest_with(const tally_view *view, uint64_t end, const tally_key *key, size_t *i, bool *found,
+static tally_status newest_with(const tally_view *view, uint64_t end, tally_locator *stream, size_t *i, bool *found,
                                 tally_entry *entry, uint32_t *count, tally_error *error)
 {
     *found = false;
     while (*i > 0) {
         bool known;
-        tally_segment *segment = view->segments[--*i];
-        tally_status status = tally_ask_key(segment, key, &known, entry, error);
+        size_t next;
+        size_t at = *i - 1;
+        tally_segment *segment = view->segments[at];
+        tally_status status = tally_locate(stream, view, at, true, &known, entry, &next, error);
         if (status != TALLY_OK) return status;
+        *i = known ? at : next;
         if (!known) continue;
-        status = tally_ask_count(segment, key, entry, events_below(view, *i, end), count, error);
+        status = tally_ask_count(segment, &stream->key, entry, events_below(view, at, end), count, error);
         if (status != TALLY_OK) return status;
         *found = *count != 0;
         if (*found) return TALLY_OK;
@@ -48,7 +51,7 @@ static tally_status newest_with(const tally_view *view, uint64_t end, const tall
 tally_status tally_lookup_stream(const tally_view *view, uint64_t end, tally_text stream, uint64_t *next_version,
                                  uint64_t *last_position, tally_error *error)
 {
-    tally_key key = {TALLY_KEY_STREAM, stream};
+    tally_locator locator = {.key = {TALLY_KEY_STREAM, stream}};
     tally_entry entry;
     uint32_t count;
     uint32_t ordinal;
@@ -56,9 +59,9 @@ tally_status tally_lookup_stream(const tally_view *view, uint64_t end, tally_tex
     size_t i = segments_below(view, end);
     *next_version = 0;
     *last_position = TALLY_POSITION_NONE;
-    tally_status status = newest_with(view, end, &key, &i, &found, &entry, &count, error);
+    tally_status status = newest_with(view, end, &locator, &i, &found, &entry, &count, error);
     if (status != TALLY_OK || !found) return status;
-    status = tally_ask_posting(view->segments[i], &key, &entry, count - 1, &ordinal, error);
+    status = tally_ask_posting(view->segments[i], &locator.key, &entry, count - 1, &ordinal, error);
     if (status != TALLY_OK) return status;
     *next_version = entry.first_version + count;
     *last_position = view->segments[i]->header.first_position + ordinal;
@@ -68,18 +71,18 @@ tally_status tally_lookup_stream(const tally_view *view, uint64_t end, tally_tex
 tally_status tally_lookup_version(const tally_view *view, uint64_t end, tally_text stream, uint64_t version,
                                   uint64_t *position, tally_error *error)
 {
-    tally_key key = {TALLY_KEY_STREAM, stream};
+    tally_locator locator = {.key = {TALLY_KEY_STREAM, stream}};
     tally_entry entry;
     uint32_t count;
     uint32_t ordinal;
     size_t i = segments_below(view, end);
     for (;;) {
         bool found;
-        tally_status status = newest_with(view, end, &key, &i, &found, &entry, &count, error);
+        tally_status status = newest_with(view, end, &locator, &i, &found, &entry, &count, error);
         if (status != TALLY_OK) return status;
         if (!found || version >= entry.first_version + count) break;
         if (version < entry.first_version) continue;
-        status = tally_ask_posting(view->segments[i], &key, &entry, (uint32_t)(version - entry.first_version),
+        status = tally_ask_posting(view->segments[i], &locator.key, &entry, (uint32_t)(version - entry.first_version),
                                    &ordinal, error);
         if (status != TALLY_OK) return status;
         *position = view->segments[i]->header.first_position + ordinal;

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "log/locate.h"
 
 typedef struct match_term {
-    tally_key key;
-    bool present; /* in the segment that is looked at */
+    tally_locator locator; /* of its key */
+    bool present;          /* in the segment that is looked at */
     tally_postings postings;
 } match_term;
 
@@ -28,6 +29,8 @@ struct tally_match {
     size_t group_count;
     const tally_segment *segment; /* which the terms were looked up in; NULL: none */
     bool possible;                /* every group has a term in it */
+    bool backwards;               /* the direction in which they were */
+    size_t next;                  /* when it is not possible: where it may be; see tally_locate */
     size_t leader;                /* the group with the fewest events */
 };
 
@@ -53,7 +56,7 @@ static tally_text indexed_prefix(tally_text name, bool stream)
 
 static void add_term(tally_match *match, uint32_t kind, tally_text name)
 {
-    match->terms[match->term_count++] = (match_term){.key = {kind, name}};
+    match->terms[match->term_count++] = (match_term){.locator = {.key = {kind, name}}};
     match->groups[match->group_count - 1].count++;
 }
 
@@ -143,7 +146,11 @@ void tally_match_free(tally_match *match)
     if (match != NULL) match->platform->release(match->platform->context, match);
 }
 
-void tally_match_forget(tally_match *match) { match->segment = NULL; }
+void tally_match_forget(tally_match *match)
+{
+    match->segment = NULL;
+    for (size_t i = 0; i < match->term_count; i++) match->terms[i].locator.run = NULL;
+}
 
 /* ----------------------------------------------------------------------------------- one by one */
 
@@ -184,32 +191,42 @@ bool tally_match_fits(const tally_match *match, const tally_event *event)
 
 /* ------------------------------------------------------------------------------------- a segment */
 
-static tally_status find_terms(tally_match *match, tally_segment *segment, match_group *group, tally_error *error)
+/* Looks the group's terms up in segment number `i`. When none is there, `*next` is where one may be, as by
+ * tally_locate. */
+static tally_status find_terms(match_group *group, match_term *terms, const tally_view *view, size_t i, bool backwards,
+                               size_t *next, tally_error *error)
 {
     group->events = 0;
-    for (size_t i = 0; i < group->count; i++) {
-        match_term *term = &match->terms[group->first + i];
-        term->postings = (tally_postings){.segment = segment};
-        tally_status status = tally_ask_key(segment, &term->key, &term->present, &term->postings.entry, error);
+    *next = backwards ? 0 : SIZE_MAX;
+    for (size_t t = 0; t < group->count; t++) {
+        match_term *term = &terms[group->first + t];
+        size_t its;
+        term->postings = (tally_postings){.segment = view->segments[i]};
+        tally_status status = tally_locate(&term->locator, view, i, backwards, &term->present, &term->postings.entry,
+                                           &its, error);
         if (status != TALLY_OK) return status;
         if (term->present) group->events += term->postings.entry.count;
+        else if (backwards ? its > *next : its < *next) *next = its;
     }
     return TALLY_OK;
 }
 
-static tally_status enter(tally_match *match, tally_segment *segment, tally_error *error)
+/* Looks all up in a segment. What cannot match in it is passed over up to `match->next`. */
+static tally_status enter(tally_match *match, const tally_view *view, size_t i, bool backwards, tally_error *error)
 {
-    if (match->segment == segment) return TALLY_OK;
+    if (match->segment == view->segments[i]) return TALLY_OK;
     match->segment = NULL;
     match->possible = true;
     match->leader = 0;
-    for (size_t i = 0; i < match->group_count && match->possible; i++) {
-        tally_status status = find_terms(match, segment, &match->groups[i], error);
+    for (size_t g = 0; g < match->group_count && match->possible; g++) {
+        match_group *group = &match->groups[g];
+        tally_status status = find_terms(group, match->terms, view, i, backwards, &match->next, error);
         if (status != TALLY_OK) return status;
-        match->possible = match->groups[i].events != 0;
-        if (match->groups[i].events < match->groups[match->leader].events) match->leader = i;
+        match->possible = group->events != 0;
+        if (group->events < match->groups[match->leader].events) match->leader = g;
     }
-    match->segment = segment;
+    match->segment = view->segments[i];
+    match->backwards = backwards;
     return TALLY_OK;
 }
 
@@ -334,27 +351,58 @@ static enum tally_answer step(tally_match *match, uint64_t segment_first, bool b
 
 /* ---------------------------------------------------------------------------------------- the view */
 
-/* Looks at the part of [from, end) that lies in one segment, at the near end; `*near` moves. */
+/* What lies in one segment of [from, end), at the near end. */
+typedef struct match_part {
+    size_t segment;
+    uint64_t first; /* position of the segment's first event */
+    uint64_t start;
+    uint64_t stop;
+} match_part;
+
+static match_part near_part(const tally_view *view, bool backwards, uint64_t from, uint64_t end)
+{
+    size_t i = tally_view_find(view, backwards ? end - 1 : from);
+    uint64_t first = view->segments[i]->header.first_position;
+    match_part part = {i, first, from > first ? from : first, end};
+    if (i + 1 < view->segment_count && view->segments[i + 1]->header.first_position < end) {
+        part.stop = view->segments[i + 1]->header.first_position;
+    }
+    return part;
+}
+
+/* Where to go on when nothing in the part matches. */
+static void pass_over(const tally_match *match, const tally_view *view, bool backwards, const match_part *part,
+                      uint64_t *from, uint64_t *end)
+{
+    bool jump = !match->possible && match->backwards == backwards;
+    if (backwards) {
+        uint64_t target = part->start;
+        if (jump && match->next < part->segment) target = view->segments[match->next]->header.first_position;
+        *end = target > *from ? target : *from;
+    } else {
+        uint64_t target = part->stop;
+        if (jump && match->next > part->segment) {
+            target = match->next < view->segment_count ? view->segments[match->next]->header.first_position : *end;
+        }
+        *from = target < *end ? target : *end;
+    }
+}
+
+/* Looks at that part, or at as much of it as one block holds. */
 static tally_status look(tally_match *match, const tally_view *view, bool backwards, uint64_t *from, uint64_t *end,
                          uint64_t *work, tally_block *block, tally_error *error)
 {
-    size_t i = tally_view_find(view, backwards ? *end - 1 : *from);
-    tally_segment *segment = view->segments[i];
-    uint64_t first = segment->header.first_position;
-    uint64_t start = *from > first ? *from : first;
-    uint64_t stop = *end;
-    if (i + 1 < view->segment_count && view->segments[i + 1]->header.first_position < stop) {
-        stop = view->segments[i + 1]->header.first_position;
-    }
-    uint32_t low = (uint32_t)(start - first);
-    uint32_t high = (uint32_t)(stop - first);
+    match_part part = near_part(view, backwards, *from, *end);
+    tally_segment *segment = view->segments[part.segment];
+    uint32_t low = (uint32_t)(part.start - part.first);
+    uint32_t high = (uint32_t)(part.stop - part.first);
     enum tally_answer answer;
     do {
-        tally_status status = enter(match, segment, error);
+        tally_status status = enter(match, view, part.segment, backwards, error);
         if (status != TALLY_OK) return status;
-        answer = step(match, first, backwards, &low, &high, work, block);
+        answer = step(match, part.first, backwards, &low, &high, work, block);
         if (answer == TALLY_ANSWER_DAMAGED) {
-            if (atomic_load(&segment->distrusted)) {
+            if (!segment->sealed) {
                 return tally_fail(error, TALLY_E_DAMAGED, "the index of %s does not agree with itself", segment->name);
             }
             tally_ask_distrust(segment);
@@ -363,10 +411,12 @@ static tally_status look(tally_match *match, const tally_view *view, bool backwa
     } while (answer == TALLY_ANSWER_DAMAGED);
     if (answer == TALLY_ANSWER_NO) {
         memset(block->bits, 0, sizeof block->bits);
-        low = high;
+        pass_over(match, view, backwards, &part, from, end);
+    } else if (backwards) {
+        *end = part.first + high;
+    } else {
+        *from = part.first + low;
     }
-    if (backwards) *end = answer == TALLY_ANSWER_NO ? start : first + high;
-    else *from = first + low;
     return TALLY_OK;
 }
 

@@ -3,6 +3,7 @@
 #ifndef TALLY_LOG_RUN_H
 #define TALLY_LOG_RUN_H
 
+#include "log/postings.h"
 #include "log/view.h"
 
 typedef struct tally_run tally_run;
@@ -19,6 +20,23 @@ tally_status tally_runs_open(const tally_folder *folder, tally_segment *const *s
  * in place of the runs it covers (tally_run_covers), then removes their files. */
 tally_status tally_run_merge(const tally_folder *folder, const tally_view *view, tally_run **merged,
                              tally_error *error);
+/* The segments that it covers, next to each other. */
+uint64_t tally_run_first_segment(const tally_run *run);
+uint32_t tally_run_segment_count(const tally_run *run);
+
+/* Where a key is: references[0 .. count) starting at `at`, rising. */
+typedef struct tally_run_entry {
+    uint32_t at;
+    uint32_t count;
+} tally_run_entry;
+/* NO also when the run is damaged and not used any more: look at tally_run_is_trusted first. */
+enum tally_answer tally_run_find(const tally_run *run, const tally_key *key, tally_run_entry *entry);
+/* Reference `number` of an entry: the segment, counted from the first, and the number of the key's record in it. */
+enum tally_answer tally_run_reference(const tally_run *run, const tally_run_entry *entry, uint32_t number,
+                                      uint32_t *segment, uint32_t *record);
+bool tally_run_is_trusted(const tally_run *run);
+void tally_run_distrust(tally_run *run);
+
 bool tally_run_covers(const tally_run *larger, const tally_run *smaller);
 uint64_t tally_run_file_bytes(const tally_run *run);
 void tally_run_remove(tally_run *run); /* the file; the object lives on until it is released */

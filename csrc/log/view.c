@@ -5,10 +5,21 @@
 #include "base/error.h"
 #include "log/run.h"
 
+/* Notes which segments a run covers; of two runs over the same one either will do. */
+static void place_run(tally_view *view, size_t number)
+{
+    const tally_run *run = view->runs[number];
+    for (size_t i = 0; i < view->segment_count; i++) {
+        uint64_t offset = view->segments[i]->header.number - tally_run_first_segment(run);
+        if (offset < tally_run_segment_count(run)) view->run_of[i] = (uint32_t)number;
+    }
+}
+
 tally_status tally_view_new(const tally_platform *platform, tally_segment *const *segments, size_t segment_count,
                             struct tally_run *const *runs, size_t run_count, tally_view **view, tally_error *error)
 {
-    size_t bytes = sizeof(tally_view) + (segment_count + run_count) * sizeof(void *);
+    size_t bytes =
+        sizeof(tally_view) + (segment_count + run_count) * sizeof(void *) + segment_count * sizeof(uint32_t);
     tally_view *made = platform->allocate(platform->context, bytes);
     *view = NULL;
     if (made == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for the list of segments");
@@ -19,13 +30,16 @@ tally_status tally_view_new(const tally_platform *platform, tally_segment *const
     made->run_count = run_count;
     made->segments = (tally_segment **)(made + 1);
     made->runs = (struct tally_run **)(made->segments + segment_count);
+    made->run_of = (uint32_t *)(made->runs + run_count);
     for (size_t i = 0; i < segment_count; i++) {
         made->segments[i] = segments[i];
+        made->run_of[i] = TALLY_RUN_NONE;
         tally_segment_hold(segments[i]);
     }
     for (size_t i = 0; i < run_count; i++) {
         made->runs[i] = runs[i];
         tally_run_hold(runs[i]);
+        place_run(made, i);
     }
     *view = made;
     return TALLY_OK;

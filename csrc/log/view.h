@@ -14,7 +14,10 @@ typedef struct tally_view {
     size_t run_count;     /* of runs, each over sealed segments next to each other, none overlapping */
     tally_segment **segments;
     struct tally_run **runs;
+    uint32_t *run_of; /* of each segment: the index of the run that covers it, or TALLY_RUN_NONE */
 } tally_view;
+
+#define TALLY_RUN_NONE UINT32_MAX
 
 /* Holds all of them. */
 tally_status tally_view_new(const tally_platform *platform, tally_segment *const *segments, size_t segment_count,

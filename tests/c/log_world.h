@@ -242,12 +242,71 @@ static inline void world_damage(log_world *world, uint32_t number, uint32_t ever
     world_reopen(world, number);
 }
 
+/* Every merge that is due. */
+static inline void world_merge(log_world *world)
+{
+    for (;;) {
+        tally_run *merged = NULL;
+        tally_view *view = NULL;
+        size_t kept = 0;
+        REQUIRE_STATUS(tally_view_new(world->platform, world->segments, world->segment_count, world->runs,
+                                      world->run_count, &view, &world->error),
+                       TALLY_OK);
+        CHECK_STATUS(tally_run_merge(&world->folder, view, &merged, &world->error), TALLY_OK);
+        tally_view_release(view);
+        if (merged == NULL) return;
+        for (size_t i = 0; i < world->run_count; i++) {
+            if (tally_run_covers(merged, world->runs[i])) {
+                tally_run_remove(world->runs[i]);
+                tally_run_release(world->runs[i]);
+            } else {
+                world->runs[kept++] = world->runs[i];
+            }
+        }
+        world->runs[kept++] = merged;
+        world->run_count = kept;
+    }
+}
+
+/* Lets go of the runs and looks for them on the disk again. */
+static inline void world_reopen_runs(log_world *world, bool writable)
+{
+    tally_run **runs;
+    for (size_t i = 0; i < world->run_count; i++) tally_run_release(world->runs[i]);
+    world->run_count = 0;
+    REQUIRE_STATUS(tally_runs_open(&world->folder, world->segments, world->segment_count, writable, &runs,
+                                   &world->run_count, &world->error),
+                   TALLY_OK);
+    for (size_t i = 0; i < world->run_count; i++) world->runs[i] = runs[i];
+    world->platform->release(world->platform->context, runs);
+}
+
+/* As world_damage; all but the header. */
+static inline void world_damage_runs(log_world *world, uint32_t every)
+{
+    for (size_t i = 0; i < world->run_count; i++) {
+        tally_file file;
+        char name[TALLY_NAME_BYTES];
+        uint64_t first = tally_run_first_segment(world->runs[i]);
+        tally_name_run(first, first + tally_run_segment_count(world->runs[i]) - 1, name);
+        REQUIRE_STATUS(tally_file_open(&world->folder, name, TALLY_OPEN_WRITE, &file, &world->error), TALLY_OK);
+        for (uint64_t at = 4096 + roll(&world->random, every); at < tally_run_file_bytes(world->runs[i]);
+             at += 1 + roll(&world->random, 2 * every)) {
+            uint8_t byte = (uint8_t)roll(&world->random, 256);
+            CHECK_STATUS(tally_file_write(&world->folder, name, file, at, &byte, 1, &world->error), TALLY_OK);
+        }
+        tally_file_close(&world->folder, &file);
+    }
+    world_reopen_runs(world, false);
+}
+
 static inline bool world_is_trusted(const log_world *world)
 {
     bool trusted = true;
     for (uint32_t i = 0; i < world->segment_count; i++) {
         trusted = trusted && !atomic_load(&world->segments[i]->distrusted);
     }
+    for (size_t i = 0; i < world->run_count; i++) trusted = trusted && tally_run_is_trusted(world->runs[i]);
     return trusted;
 }
 

@@ -12,16 +12,23 @@ typedef struct shape {
     uint32_t map;
     uint32_t check;
     uint32_t damage; /* one of so many bytes of the sections */
+    uint32_t merged; /* 1: there are runs; more: one of so many bytes of theirs is damaged */
 } shape;
-static const shape shapes[] = {{1, 300, 0, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0},
-                               {3, 150, 0, TALLY_MAP_SEALED, TALLY_CHECK_ALWAYS, 0},
-                               {1, 6000, 1, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0},
-                               {4, 200, 3, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0},
-                               {4, 200, 4, TALLY_MAP_NEVER, TALLY_CHECK_ALWAYS, 0},
-                               {9, 70, 7, TALLY_MAP_SEALED, TALLY_CHECK_NEVER, 0},
-                               {4, 300, 4, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 30000},
-                               {4, 200, 3, TALLY_MAP_NEVER, TALLY_CHECK_FIRST_TOUCH, 10000},
-                               {3, 200, 3, TALLY_MAP_SEALED, TALLY_CHECK_ALWAYS, 100}};
+static const shape shapes[] = {{1, 300, 0, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0, 0},
+                               {3, 150, 0, TALLY_MAP_SEALED, TALLY_CHECK_ALWAYS, 0, 0},
+                               {1, 6000, 1, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0, 0},
+                               {4, 200, 3, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0, 0},
+                               {4, 200, 4, TALLY_MAP_NEVER, TALLY_CHECK_ALWAYS, 0, 0},
+                               {9, 70, 7, TALLY_MAP_SEALED, TALLY_CHECK_NEVER, 0, 0},
+                               {4, 300, 4, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 30000, 0},
+                               {4, 200, 3, TALLY_MAP_NEVER, TALLY_CHECK_FIRST_TOUCH, 10000, 0},
+                               {3, 200, 3, TALLY_MAP_SEALED, TALLY_CHECK_ALWAYS, 100, 0},
+                               {6, 60, 5, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0, 1},
+                               {27, 40, 26, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0, 1},
+                               {17, 40, 17, TALLY_MAP_NEVER, TALLY_CHECK_FIRST_TOUCH, 0, 1},
+                               {22, 40, 21, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0, 10000},
+                               {22, 40, 21, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 0, 100},
+                               {22, 40, 21, TALLY_MAP_SEALED, TALLY_CHECK_FIRST_TOUCH, 10000, 1}};
 
 static void each_shape(void (*test)(tally_view *view))
 {
@@ -30,12 +37,15 @@ static void each_shape(void (*test)(tally_view *view))
         world.map = shapes[i].map;
         world.check = shapes[i].check;
         world_fill(&world, shapes[i].segments, shapes[i].events_each, shapes[i].sealed);
+        if (shapes[i].merged != 0) world_merge(&world);
+        CHECK((shapes[i].merged != 0) == (world.run_count != 0));
+        if (shapes[i].merged > 1) world_damage_runs(&world, shapes[i].merged);
         for (uint32_t j = 0; j < shapes[i].sealed && shapes[i].damage != 0; j++) {
             world_damage(&world, j, shapes[i].damage);
         }
         tally_view *view = world_view(&world);
         test(view);
-        CHECK(shapes[i].damage != 0 || world_is_trusted(&world));
+        CHECK(shapes[i].damage != 0 || shapes[i].merged > 1 || world_is_trusted(&world));
         CHECK(shapes[i].damage == 0 || shapes[i].damage > 1000 || !world_is_trusted(&world));
         tally_view_release(view);
         world_close(&world);
