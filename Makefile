@@ -179,6 +179,12 @@ python-asan:
 	CFLAGS="-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" \
 	$(VENV) setup.py -q build --build-lib $(OUT)/asan/python --build-temp $(OUT)/asan/temp
 
+# What scripts/torture.py starts and kills.
+$(OUT)/torture/%: tests/torture/%.c $(debug_objects)
+	@mkdir -p $(@D)
+	@$(SAY) "  LD $@"
+	$(Q)$(debug_compile) $^ -o $@ $(LIBS)
+
 # Corpus replay: the fuzz entry points with a plain main, built by gcc with its sanitizers.
 $(OUT)/replay/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(replay_objects)
 	@mkdir -p $(@D)
