@@ -329,7 +329,14 @@ class StoreCore {
   /* ---------------------------------------------------------------------------------------------- close */
 
   close() {
-    return (this.closing ??= this.#close());
+    if (this.closing === undefined) {
+      this.closing = this.#close();
+      // Inside a gate it is refused, and can be done later.
+      this.closing.catch(() => {
+        if (this.state === 'open') this.closing = undefined;
+      });
+    }
+    return this.closing;
   }
 
   async #close() {
@@ -337,18 +344,31 @@ class StoreCore {
     while (this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     await this.handlers?.finish();
     if (this.state !== 'open') return;
-    const { native } = this;
+    const closing = this.native.close(true);
     this.#begin();
     try {
-      await native.close(true);
+      await closing;
     } finally {
       this.#end();
     }
   }
 
+  closeSync() {
+    if (this.state !== 'open') return;
+    this.#stopUpkeep();
+    this.native.close(false);
+    this.#begin();
+    this.closing ??= Promise.resolve();
+    this.#end();
+  }
+
   /** No new call from here on. */
   #begin() {
     this.state = 'closing';
+    this.#stopUpkeep();
+  }
+
+  #stopUpkeep() {
     for (const numbers of this.upkeep) numbers[STOP] = 1;
   }
 
@@ -369,18 +389,6 @@ class StoreCore {
     this.followers.clear();
     this.handlers?.closed();
     this.native.release();
-  }
-
-  closeSync() {
-    if (this.state !== 'open') return;
-    const { native } = this;
-    this.#begin();
-    this.closing ??= Promise.resolve();
-    try {
-      native.close(false);
-    } finally {
-      this.#end();
-    }
   }
 
   closeAtExit() {

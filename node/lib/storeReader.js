@@ -249,16 +249,18 @@ class Reader {
         this.#coming = null;
         page = await this.#unlessAborted(coming);
       } catch (error) {
+        if (this.#done) return undefined;
         damaged(this.#query, error);
         continue;
       }
+      if (this.#done) return undefined;
       if (page instanceof ArrayBuffer) {
         this.#prefetch();
         return eventsOf(page, this.#core.codecs);
       }
       if (typeof page !== 'number') continue;
       if (!this.#follows) return undefined;
-      if (!(await this.#grown(page))) return undefined;
+      if (!(await this.#grown(page)) || this.#done) return undefined;
     }
   }
 
