@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "log/evidence.h"
+#include "log/run.h"
 
 /* Without a HEAD that tells of a new writer, the names are looked at after so many refreshes. */
 #define LOOK_EVERY 64u
@@ -68,7 +69,7 @@ static tally_status stand(tally_follow *follow, uint64_t next_position, uint64_t
 static tally_status show(tally_follow *follow, tally_segment *const *segments, size_t count, tally_error *error)
 {
     tally_view *view;
-    tally_status status = tally_view_new(follow->folder->platform, segments, count, NULL, 0, &view, error);
+    tally_status status = tally_runs_view(follow->folder, segments, count, false, &view, error);
     if (status != TALLY_OK) return status;
     tally_view_release(follow->view);
     follow->view = view;
@@ -85,7 +86,7 @@ static tally_status take_chain(tally_follow *follow, tally_found *found, tally_e
         status = tally_chain_refuse(&chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one",
                                     error);
     }
-    if (status == TALLY_OK) status = tally_found_fill(&chain, found, error);
+    if (status == TALLY_OK) status = tally_found_fill(&chain, false, found, error);
     tally_chain_free(&chain);
     if (status != TALLY_OK || found->view == NULL) return status;
     follow->view = found->view;

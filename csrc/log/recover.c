@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "log/evidence.h"
+#include "log/run.h"
 
 #define REWRITE_CHUNK (256u * 1024u)
 
@@ -150,7 +151,7 @@ static tally_status rewrite_unproven(const tally_chain *chain, uint64_t proven, 
 
 /* ------------------------------------------------------------------------------------------- found */
 
-tally_status tally_found_fill(const tally_chain *chain, tally_found *found, tally_error *error)
+tally_status tally_found_fill(const tally_chain *chain, bool writable, tally_found *found, tally_error *error)
 {
     memset(found, 0, sizeof *found);
     found->next_position = chain->next_position;
@@ -165,7 +166,7 @@ tally_status tally_found_fill(const tally_chain *chain, tally_found *found, tall
     const tally_segment_header *header = &chain->segments[chain->count - 1]->header;
     memcpy(found->lineage, header->lineage, sizeof found->lineage);
     memcpy(found->name, header->name, sizeof found->name);
-    return tally_view_new(chain->folder->platform, chain->segments, chain->count, NULL, 0, &found->view, error);
+    return tally_runs_view(chain->folder, chain->segments, chain->count, writable, &found->view, error);
 }
 
 void tally_found_release(tally_found *found)
@@ -209,7 +210,7 @@ tally_status tally_recover(const tally_folder *folder, uint32_t check, uint32_t 
     tally_chain chain;
     memset(found, 0, sizeof *found);
     tally_status status = tally_chain_open(&chain, folder, check, map, true, error);
-    if (status == TALLY_OK) status = tally_found_fill(&chain, found, error);
+    if (status == TALLY_OK) status = tally_found_fill(&chain, true, found, error);
     if (status == TALLY_OK) status = repair(&chain, found, error);
     if (status != TALLY_OK) tally_found_release(found);
     tally_chain_free(&chain);

@@ -50,6 +50,6 @@ tally_status tally_directory_look(const tally_folder *folder, bool *is_store, ta
 struct tally_chain;
 /* What recovery and following both tell of a chain; nothing is written. `durable` is what is proven, the report is
  * left empty. */
-tally_status tally_found_fill(const struct tally_chain *chain, tally_found *found, tally_error *error);
+tally_status tally_found_fill(const struct tally_chain *chain, bool writable, tally_found *found, tally_error *error);
 
 #endif

@@ -16,6 +16,10 @@ void tally_run_release(tally_run *run);
 tally_status tally_runs_open(const tally_folder *folder, tally_segment *const *segments, size_t segment_count,
                              bool writable, tally_run ***runs, size_t *run_count, tally_error *error);
 
+/* A view of segments, with the runs that exist for them. */
+tally_status tally_runs_view(const tally_folder *folder, tally_segment *const *segments, size_t segment_count,
+                             bool writable, tally_view **view, tally_error *error);
+
 /* Does at most one merge that is due in `view`; `*merged` NULL when none is. The caller makes a new view with it
  * in place of the runs it covers (tally_run_covers), then removes their files. */
 tally_status tally_run_merge(const tally_folder *folder, const tally_view *view, tally_run **merged,

@@ -166,3 +166,17 @@ tally_status tally_runs_open(const tally_folder *folder, tally_segment *const *s
     folder->platform->release(folder->platform->context, names.firsts);
     return status;
 }
+
+tally_status tally_runs_view(const tally_folder *folder, tally_segment *const *segments, size_t segment_count,
+                             bool writable, tally_view **view, tally_error *error)
+{
+    tally_run **runs;
+    size_t run_count;
+    *view = NULL;
+    tally_status status = tally_runs_open(folder, segments, segment_count, writable, &runs, &run_count, error);
+    if (status != TALLY_OK) return status;
+    status = tally_view_new(folder->platform, segments, segment_count, runs, run_count, view, error);
+    for (size_t i = 0; i < run_count; i++) tally_run_release(runs[i]);
+    folder->platform->release(folder->platform->context, runs);
+    return status;
+}
