@@ -18,6 +18,9 @@ enum tally_finish {
 typedef struct tally_close_steps {
     void (*withdraw)(tally_slot *slot); /* may be NULL */
     enum tally_finish (*finish)(tally_slot *slot);
+    /* First thing in a forked child, for an object that owns files: lets go of what is the parent's. No lock may be
+     * taken and no memory freed: what other threads were doing was cut off. May be NULL. */
+    void (*in_child)(tally_slot *slot);
 } tally_close_steps;
 
 /* The whole of a public close: `handle` points to the caller's pointer, which becomes NULL. */

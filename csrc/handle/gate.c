@@ -2,6 +2,7 @@
 
 #include <tallystick/platform.h>
 
+#include "handle/closing.h"
 #include "handle/process.h"
 
 const char *tally_gate_kind_name(uint32_t kind)
@@ -203,9 +204,17 @@ tally_status tally_gate_poison(tally_slot *slot, const char *invariant, tally_er
                       tally_gate_kind_name(atomic_load(&slot->kind)));
 }
 
+static void leave_to_parent(tally_slot *slot)
+{
+    uint32_t state = atomic_load(&slot->state);
+    if (state != TALLY_SLOT_OPEN && state != TALLY_SLOT_CLOSING) return;
+    if (slot->steps != NULL && slot->steps->in_child != NULL) slot->steps->in_child(slot);
+}
+
 static void forget_calls(tally_slot *slot, void *user_data)
 {
     (void)user_data;
+    leave_to_parent(slot);
     atomic_store(&slot->calls, 0);
     atomic_store(&slot->pins, 0);
     /* A close that another thread had begun will never end: the object is leaked, the handle closed. */

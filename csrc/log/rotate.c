@@ -143,8 +143,7 @@ static tally_status rotate(tally_log *log, uint64_t length, tally_error *error)
     if (status == TALLY_OK) status = create_file(log, name, size, &file, error);
     if (status != TALLY_OK) return status;
     status = tally_segment_new(log->folder, &header, log->settings.check, file, &log->tail, &segment, error);
-    if (status != TALLY_OK) {
-        tally_file_close(log->folder, &file);
+    if (status != TALLY_OK) { /* the file is closed */
         (void)tally_file_remove(log->folder, name, NULL);
         return status;
     }

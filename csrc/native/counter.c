@@ -27,7 +27,7 @@ static void release_body(void *memory)
 
 static enum tally_finish finish(tally_slot *slot) { return tally_close_when_quiet(slot, release_body); }
 
-static const tally_close_steps steps = {NULL, finish};
+static const tally_close_steps steps = {NULL, finish, NULL};
 
 tally_status tally_counter_open(const tally_platform *platform, tally_counter **counter, tally_error *error)
 {

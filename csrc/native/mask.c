@@ -29,7 +29,7 @@ static void release_body(void *memory)
 
 static enum tally_finish finish(tally_slot *slot) { return tally_close_when_quiet(slot, release_body); }
 
-static const tally_close_steps steps = {NULL, finish};
+static const tally_close_steps steps = {NULL, finish, NULL};
 
 static tally_status check(const tally_mask_options *options, tally_error *error)
 {

@@ -79,7 +79,7 @@ static void withdraw(tally_slot *slot)
     tally_watches_release(body, watches);
 }
 
-const tally_close_steps tally_registry_close_steps = {withdraw, finish};
+const tally_close_steps tally_registry_close_steps = {withdraw, finish, NULL};
 
 tally_status tally_registry_close(tally_registry **registry)
 {

@@ -70,7 +70,17 @@ static enum tally_finish finish(tally_slot *slot)
     return TALLY_FINISH_DONE;
 }
 
-const tally_close_steps tally_store_close_steps = {withdraw, finish};
+/* The lock is the parent's: a child that kept its descriptor would hold it when the parent is gone. */
+static void in_child(tally_slot *slot)
+{
+    tally_store_body *body = slot->body;
+    int32_t os_error = 0;
+    if (body->lock_file == TALLY_FILE_NONE) return;
+    (void)body->platform->close_file(body->platform->context, body->lock_file, &os_error);
+    body->lock_file = TALLY_FILE_NONE;
+}
+
+const tally_close_steps tally_store_close_steps = {withdraw, finish, in_child};
 
 /* A gate runs inside an append, which would have to end first. */
 static bool is_in_gate(tally_store **store)

@@ -104,7 +104,7 @@ static enum tally_finish finish(tally_slot *slot)
     return TALLY_FINISH_DONE;
 }
 
-static const tally_close_steps close_steps = {.finish = finish};
+static const tally_close_steps close_steps = {NULL, finish, NULL};
 
 tally_status tally_completions_close(tally_completions **completions)
 {

@@ -43,7 +43,7 @@ static enum tally_finish finish(tally_slot *slot)
     return TALLY_FINISH_DONE;
 }
 
-static const tally_close_steps steps = {NULL, finish};
+static const tally_close_steps steps = {NULL, finish, NULL};
 
 tally_status tally_reader_close(tally_reader **reader) { return tally_close(reader, TALLY_HANDLE_READER, true); }
 

@@ -22,7 +22,7 @@ static void release_thing(void *body)
 
 static enum tally_finish finish(tally_slot *slot) { return tally_close_when_quiet(slot, release_thing); }
 
-static const tally_close_steps steps = {withdraw, finish};
+static const tally_close_steps steps = {withdraw, finish, NULL};
 
 static void *open_thing(thing *self, uint32_t flags)
 {
