@@ -174,9 +174,9 @@ typedef struct tally_watermarks {
 
 /**
  * Reads the three watermarks as of one moment, without waiting. In a read-only store `buffered` equals
- * `written`, and `durable` is what the writer last published or proved.
+ * `written`, and `durable` is what the writer last published or proved; the files are looked at for it.
  *
- * @return TALLY_OK; TALLY_E_NULL; TALLY_E_CLOSED
+ * @return TALLY_OK; TALLY_E_NULL; TALLY_E_CLOSED; in a read-only store TALLY_E_IO, TALLY_E_NO_MEMORY too
  */
 TALLY_API tally_status tally_store_watermarks(tally_store *store, tally_watermarks *watermarks, tally_error *error);
 
