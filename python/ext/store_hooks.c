@@ -258,7 +258,7 @@ static tally_status gate_add(py_store *self, gate *made, tally_text name, bool r
 STORE_VECTOR_METHOD(store_gate_add)
 {
     static const char *const names[] = {"gate", "name", "record", NULL};
-    static const py_signature signature = {"gate", 1, 1, names};
+    static const py_signature signature = {"gate", 1, 3, names};
     PyObject *values[3];
     tally_text name = {NULL, 0};
     bool record = false;

@@ -89,12 +89,16 @@ static int take_count(module_state *state, const char *name, PyObject *value, ui
 static int take_seconds(module_state *state, const char *name, PyObject *value, double scale, uint64_t *out)
 {
     if (value == NULL || value == Py_None) return 0;
-    PyObject *seconds = PyObject_HasAttrString(value, "total_seconds")
-                            ? PyObject_CallMethod(value, "total_seconds", NULL)
-                            : PyNumber_Float(value);
-    if (seconds == NULL) return -1;
-    double number = PyFloat_Check(seconds) ? PyFloat_AS_DOUBLE(seconds) : -1.0;
-    Py_DECREF(seconds);
+    PyObject *seconds = PyFloat_Check(value) || (PyLong_Check(value) && !PyBool_Check(value))
+                            ? Py_NewRef(value)
+                            : PyObject_CallMethod(value, "total_seconds", NULL);
+    if (seconds == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_TypeError, "%s is seconds or a timedelta, not %.100s", name, Py_TYPE(value)->tp_name);
+    }
+    double number = seconds == NULL ? -1.0 : PyFloat_AsDouble(seconds);
+    Py_XDECREF(seconds);
+    if (number == -1.0 && PyErr_Occurred()) return -1;
     if (number == Py_HUGE_VAL) {
         *out = TALLY_NO_LIMIT;
         return 0;

@@ -260,7 +260,7 @@ static PyObject *reader_iternext(py_reader *self)
             error_restore(failure);
             return NULL;
         }
-        if (self->left == 0 || self->ended) return NULL;
+        if (reader_handle(self) == NULL || self->left == 0 || self->ended) return NULL;
         if (reader_fetch(self) < 0) return NULL;
         if (self->next == self->count) {
             self->ended = true;
