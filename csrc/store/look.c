@@ -24,11 +24,10 @@ tally_status tally_store_refresh(tally_store_body *body, tally_error *error)
     tally_status status = TALLY_OK;
     if (body->followed_ns == 0 || now_ns - body->followed_ns >= LOOK_EVERY_NS) {
         status = tally_follow_refresh(body->follow, &view, &end, &durable, error);
-        if (status == TALLY_OK) {
-            if (view != NULL) tally_shown_replace(&body->followed, view);
-            tally_shown_publish(&body->followed, (tally_watermarks){end, end, durable}, end);
-            body->followed_ns = now_ns;
-        }
+        /* A failure does not hide what was found before it. */
+        if (view != NULL) tally_shown_replace(&body->followed, view);
+        tally_shown_publish(&body->followed, (tally_watermarks){end, end, durable}, end);
+        if (status == TALLY_OK) body->followed_ns = now_ns;
     }
     platform->mutex_unlock(platform->context, &body->follow_mutex);
     return status;
