@@ -66,10 +66,16 @@ static tally_status stand(tally_follow *follow, uint64_t next_position, uint64_t
     return status == TALLY_OK ? keep_mark(follow, error) : status;
 }
 
-static tally_status show(tally_follow *follow, tally_segment *const *segments, size_t count, tally_error *error)
+/* Runs are made of sealed segments: they are looked for when HEAD tells of new ones. */
+static tally_status show(tally_follow *follow, tally_segment *const *segments, size_t count, bool look_for_runs,
+                         tally_error *error)
 {
     tally_view *view;
-    tally_status status = tally_runs_view(follow->folder, segments, count, false, &view, error);
+    const tally_view *old = follow->view;
+    tally_status status = look_for_runs
+                              ? tally_runs_view(follow->folder, segments, count, false, &view, error)
+                              : tally_view_new(follow->folder->platform, segments, count, old->runs, old->run_count,
+                                               &view, error);
     if (status != TALLY_OK) return status;
     tally_view_release(follow->view);
     follow->view = view;
@@ -86,7 +92,7 @@ static tally_status take_chain(tally_follow *follow, tally_found *found, tally_e
         status = tally_chain_refuse(&chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one",
                                     error);
     }
-    if (status == TALLY_OK) status = tally_found_fill(&chain, false, found, error);
+    if (status == TALLY_OK) status = tally_found_fill(&chain, found, error);
     tally_chain_free(&chain);
     if (status != TALLY_OK || found->view == NULL) return status;
     follow->view = found->view;
@@ -259,7 +265,7 @@ static tally_status append_segment(tally_follow *follow, tally_segment *next, ta
     if (segments == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for the list of segments");
     memcpy(segments, follow->view->segments, count * sizeof *segments);
     segments[count] = next;
-    tally_status status = show(follow, segments, count + 1, error);
+    tally_status status = show(follow, segments, count + 1, false, error);
     platform->release(platform->context, segments);
     return status;
 }
@@ -318,7 +324,7 @@ static tally_status go_on(tally_follow *follow, bool *more, tally_error *error)
     return status;
 }
 
-/* Segments that were sealed since: their indexes are in the file now. */
+/* Segments that were sealed since, whose indexes are in the file now; and runs. */
 static tally_status take_sealed(tally_follow *follow, tally_error *error)
 {
     const tally_platform *platform = follow->folder->platform;
@@ -343,7 +349,7 @@ static tally_status take_sealed(tally_follow *follow, tally_error *error)
             tally_segment_release(now);
         }
     }
-    tally_status status = opened_count != 0 ? show(follow, segments, count, error) : TALLY_OK;
+    tally_status status = show(follow, segments, count, true, error);
     for (size_t i = 0; i < opened_count; i++) tally_segment_release(opened[i]); /* the view holds them */
     platform->release(platform->context, segments);
     return status;

@@ -151,9 +151,8 @@ static tally_status rewrite_unproven(const tally_chain *chain, uint64_t proven, 
 
 /* ------------------------------------------------------------------------------------------- found */
 
-tally_status tally_found_fill(const tally_chain *chain, bool writable, tally_found *found, tally_error *error)
+static void tell_found(const tally_chain *chain, tally_found *found)
 {
-    memset(found, 0, sizeof *found);
     found->next_position = chain->next_position;
     found->next_commit = chain->next_commit;
     found->durable = chain->durable_position < chain->next_position ? chain->durable_position : chain->next_position;
@@ -162,11 +161,23 @@ tally_status tally_found_fill(const tally_chain *chain, bool writable, tally_fou
     found->any_event = chain->any_event;
     found->digest = chain->digest;
     memcpy(found->last_hash, chain->last_hash, sizeof found->last_hash);
-    if (chain->count == 0) return TALLY_OK;
+    if (chain->count == 0) return;
     const tally_segment_header *header = &chain->segments[chain->count - 1]->header;
     memcpy(found->lineage, header->lineage, sizeof found->lineage);
     memcpy(found->name, header->name, sizeof found->name);
+}
+
+static tally_status show_found(const tally_chain *chain, bool writable, tally_found *found, tally_error *error)
+{
+    if (chain->count == 0) return TALLY_OK;
     return tally_runs_view(chain->folder, chain->segments, chain->count, writable, &found->view, error);
+}
+
+tally_status tally_found_fill(const tally_chain *chain, tally_found *found, tally_error *error)
+{
+    memset(found, 0, sizeof *found);
+    tell_found(chain, found);
+    return show_found(chain, false, found, error);
 }
 
 void tally_found_release(tally_found *found)
@@ -210,8 +221,12 @@ tally_status tally_recover(const tally_folder *folder, uint32_t check, uint32_t 
     tally_chain chain;
     memset(found, 0, sizeof *found);
     tally_status status = tally_chain_open(&chain, folder, check, map, true, error);
-    if (status == TALLY_OK) status = tally_found_fill(&chain, true, found, error);
-    if (status == TALLY_OK) status = repair(&chain, found, error);
+    if (status == TALLY_OK) {
+        tell_found(&chain, found);
+        status = repair(&chain, found, error);
+    }
+    /* Last: a store that is refused stays as it is, runs that are damaged included. */
+    if (status == TALLY_OK) status = show_found(&chain, true, found, error);
     if (status != TALLY_OK) tally_found_release(found);
     tally_chain_free(&chain);
     return status;

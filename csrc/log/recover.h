@@ -21,7 +21,7 @@
 
 /* What was found; the next event, commit and time go on from here. */
 typedef struct tally_found {
-    tally_view *view; /* held; segments with `end` set; NULL: an empty directory, or a store without a segment. The
+    tally_view *view; /* held; segments with `end` set, and their runs; NULL: an empty directory, or a store without a segment. The
                        * last segment may be sealed: then the next event needs a new one */
     uint64_t next_position;
     uint64_t next_commit;
@@ -48,8 +48,7 @@ void tally_found_release(tally_found *found);
 tally_status tally_directory_look(const tally_folder *folder, bool *is_store, tally_error *error);
 
 struct tally_chain;
-/* What recovery and following both tell of a chain; nothing is written. `durable` is what is proven, the report is
- * left empty. */
-tally_status tally_found_fill(const struct tally_chain *chain, bool writable, tally_found *found, tally_error *error);
+/* What following tells of a chain: nothing is written, `durable` is what is proven, the report is left empty. */
+tally_status tally_found_fill(const struct tally_chain *chain, tally_found *found, tally_error *error);
 
 #endif
