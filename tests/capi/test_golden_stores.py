@@ -114,3 +114,20 @@ def test_what_a_killed_writer_leaves_reads_the_same_by_both_before_and_after_rec
     assert after == independent
     assert after[: len(before)] == before
     assert len(after) - len(before) in (15, 16)  # the record of the cut, when something was cut
+
+
+def test_sections_and_runs_that_were_just_written_agree_with_the_frames(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    sizes = {"segment_bytes": constant("TALLY_SEGMENT_BYTES_MIN"), "flags": constant("TALLY_STORE_NO_THREAD")}
+    store = open_store(path, "NEW", **sizes)
+    more = ffi.new("int32_t *", 1)
+    append_many(store, 220)
+    while more[0]:
+        check(lib.tally_store_tick(store[0], more, ffi.NULL))
+    check(lib.tally_store_close(store))
+    found = read_store(path)
+    assert found.runs >= 1
+    assert found.notes == []
+    assert [segment.trailer is None for segment in found.segments] == [False] * (len(found.segments) - 1) + [True]
+    core, independent = read_by_both(path)
+    assert core == independent

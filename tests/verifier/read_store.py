@@ -19,10 +19,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from format1 import HEADER_BYTES, MARK_BYTES, Commit, Event, FormatError, Header, Order, need, read_commit, read_header
+from runs1 import compare_run
 from sealed1 import Head, Section, Trailer, has_trailer, read_head, read_sealed
 from sections1 import compare_sections
 
 SEGMENT = re.compile(r"(\d{8}|[1-9]\d{8,})\.(\d{2}|[1-9]\d{2,})\.seg")
+RUN = re.compile(r"(\d{8,})-(\d{8,})\.run")
 SHORT = 64
 OURS = re.compile(r"LOCK|HEAD|runs|tree|KEYRING|CHECKPOINTS|.*\.new")
 
@@ -65,6 +67,8 @@ class Store:
     segments: list[Segment]
     head: Head | None
     notes: list[str]
+    runs: int = 0
+    """that were compared"""
 
     def events(self) -> Iterator[Event]:
         for segment in self.segments:
@@ -154,6 +158,21 @@ def read_one(path: Path, raw: bytes, header: Header, first: Header, order: Order
     return segment
 
 
+def read_runs(directory: Path, store: Store) -> None:
+    """Runs are compared when all their segments are there; others are left over, and no failure."""
+    for path in sorted(directory.glob("runs/*")):
+        match = RUN.fullmatch(path.name)
+        covered = store.segments[int(match[1]) : int(match[2]) + 1] if match else []
+        if match is None or len(covered) != int(match[2]) - int(match[1]) + 1 or not all(s.trailer for s in covered):
+            store.notes.append(f"runs/{path.name}: left over")
+            continue
+        try:
+            compare_run(path.read_bytes(), [(segment.header, segment.events) for segment in covered])
+        except (FormatError, struct.error) as problem:
+            raise StoreError(f"runs/{path.name}", getattr(problem, "offset", 0), str(problem)) from None
+        store.runs += 1
+
+
 def read_store(directory: Path) -> Store:
     """Reads and compares everything."""
     store = Store([], None, [])
@@ -181,6 +200,7 @@ def read_store(directory: Path) -> Store:
     if store.segments and store.segments[-1].torn is not None:
         torn = store.segments[-1].torn
         store.notes.append(f"{store.segments[-1].name}: the log ends at {torn.offset}: {torn.reason}")
+    read_runs(directory, store)
     if store.durable > store.position:
         raise StoreError(directory.name, 0, f"{store.durable} events had been durable, {store.position} are there")
     return store
