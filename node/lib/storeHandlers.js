@@ -11,6 +11,8 @@ const { eventsOf } = require('./storeEvent');
 const { ASYNC, CLOSES, readerOf } = require('./storeReader');
 
 const POLL_MS = 5;
+/** So long close waits for word of events that handlers have not seen. */
+const FINISH_MS = 2000;
 
 const offered = ['priority', 'once', 'name', 'maxFailures', 'signal'];
 const passOn = Object.fromEntries(offered.map((name) => [name, (value) => value]));
@@ -24,7 +26,6 @@ class StoreHandlers {
   #isRunning = false;
   #isInside = false;
   #isHeld = false;
-  #idle = [];
   registry;
 
   constructor(core) {
@@ -69,10 +70,13 @@ class StoreHandlers {
     if (!this.#isRunning && this.#seen < this.#target) this.#run();
   }
 
+  get #isBehind() {
+    return this.registry.count > 0 && (this.#seen ?? 0) < Math.max(this.#expected, this.#target);
+  }
+
   /** The loop stays alive until handlers have seen what was appended here; not for what may come. */
   #updateHold() {
-    const isBehind = this.registry.count > 0 && (this.#seen ?? 0) < Math.max(this.#expected, this.#target);
-    const wanted = isBehind || this.#isRunning;
+    const wanted = this.#isBehind || this.#isRunning;
     if (wanted === this.#isHeld) return;
     this.#isHeld = wanted;
     if (wanted) this.#core.hold();
@@ -95,7 +99,6 @@ class StoreHandlers {
     }
     this.#isRunning = false;
     this.#updateHold();
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   async #pages() {
@@ -103,7 +106,8 @@ class StoreHandlers {
       this.#seen = this.#target;
       return;
     }
-    const next = readerOf(this.#core, { from: this.#seen, to: this.#target });
+    const end = this.#target; // it may move on while this is read
+    const next = readerOf(this.#core, { from: this.#seen, to: end });
     try {
       for (;;) {
         let page;
@@ -119,7 +123,7 @@ class StoreHandlers {
         for (const event of eventsOf(page, this.#core.codecs)) this.#dispatch(event);
         if (this.#core.state !== 'open') return;
       }
-      this.#seen = Math.max(this.#seen, this.#target);
+      this.#seen = Math.max(this.#seen, end);
     } finally {
       next(CLOSES);
     }
@@ -160,17 +164,18 @@ class StoreHandlers {
     }
   }
 
-  /** Resolves when handlers have seen what they were promised; at once inside of one. */
-  finish() {
-    if (!this.#isRunning || this.#isInside) return undefined;
-    return new Promise((resolve) => {
-      this.#idle.push(resolve);
-    });
+  /** Resolves when handlers have seen what was appended here; at once inside of one. Word comes soon, if at all. */
+  async finish() {
+    if (this.#isInside) return;
+    const end = performance.now() + FINISH_MS;
+    while ((this.#isRunning || this.#isBehind) && this.#core.state === 'open') {
+      if (!this.#isRunning && performance.now() > end) return;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   closed() {
     this.registry.close();
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
 

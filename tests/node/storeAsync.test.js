@@ -176,9 +176,9 @@ describe('waiting', () => {
 
   test('until the store is closed', async () => {
     const store = openSync(freshPath());
-    const waiting = store.wait(5);
+    const rejected = assert.rejects(store.wait(5), { code: 'TALLY_E_CLOSED' });
     await store.close();
-    await assert.rejects(waiting, { code: 'TALLY_E_CLOSED' });
+    await rejected;
   });
 
   for (const [position, options] of [[-1], ['0'], [undefined], [0, { level: 'fsynced' }], [0, { timeoutMS: 5 }], [0, { timeoutMs: -1 }], [0, { signal: 1 }]]) {
