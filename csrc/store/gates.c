@@ -167,10 +167,10 @@ static void record(tally_store_body *body, const tally_gate_entry *entry, const 
     char json[RECORD_MAX];
     char code[16];
     (void)snprintf(code, sizeof code, "%d", (int)refusal->code);
-    size_t at = put(json, "{\"gate\":");
-    at += quote(json + at, entry->name, strlen(entry->name));
-    at += put(json + at, ",\"code\":");
+    size_t at = put(json, "{\"code\":");
     at += put(json + at, code);
+    at += put(json + at, ",\"gate\":");
+    at += quote(json + at, entry->name, strlen(entry->name));
     at += put(json + at, ",\"stream\":");
     at += quote(json + at, first->stream.bytes, first->stream.length);
     at += put(json + at, ",\"type\":");
