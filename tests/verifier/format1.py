@@ -307,7 +307,7 @@ class Order:
     def add_event(self, event: Event, whole_log: bool) -> None:
         at = event.offset
         need(event.position == self.position, at, "position out of order")
-        need((event.time_us, event.time_logical) > self.time, at, "time goes back")
+        need((event.time_us, event.time_logical) >= self.time, at, "time goes back")
         known = (event.version, event.stream_prev)  # of an event that may be the first one seen of its stream
         expected = self.streams.get(event.stream, (0, ZERO) if whole_log else known)
         need((event.version, event.stream_prev) == expected, at, "broken stream link")
