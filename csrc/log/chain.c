@@ -56,15 +56,20 @@ tally_status tally_header_look(const tally_folder *folder, uint64_t number, enum
 
 /* ----------------------------------------------------------------------------------------- the end */
 
-bool tally_mark_before(const tally_segment *segment, uint64_t end, tally_mark *mark)
+tally_status tally_mark_before(const tally_segment *segment, uint64_t end, bool *found, tally_mark *mark,
+                               tally_error *error)
 {
     uint8_t scratch[TALLY_MARK_BYTES];
     const uint8_t *bytes;
-    if (end < TALLY_SEGMENT_HEADER_BYTES + TALLY_MARK_BYTES) return false;
+    *found = false;
+    if (end < TALLY_SEGMENT_HEADER_BYTES + TALLY_MARK_BYTES) return TALLY_OK;
     uint64_t at = end - TALLY_MARK_BYTES;
-    if (tally_segment_bytes(segment, at, TALLY_MARK_BYTES, scratch, &bytes, NULL) != TALLY_OK) return false;
-    if (tally_mark_decode(segment->seed, bytes, TALLY_MARK_BYTES, mark, NULL) != TALLY_OK) return false;
-    return mark->first_offset <= at && mark->first_offset >= TALLY_SEGMENT_HEADER_BYTES;
+    tally_status status = tally_segment_bytes(segment, at, TALLY_MARK_BYTES, scratch, &bytes, error);
+    if (status == TALLY_E_TRUNCATED) return TALLY_OK;
+    if (status != TALLY_OK) return status;
+    *found = tally_mark_decode(segment->seed, bytes, TALLY_MARK_BYTES, mark, NULL) == TALLY_OK &&
+             mark->first_offset <= at && mark->first_offset >= TALLY_SEGMENT_HEADER_BYTES;
+    return TALLY_OK;
 }
 
 /* Takes time, digest and hash of the last event from the commit that a mark concludes. */
@@ -94,7 +99,9 @@ static tally_status find_last_event(tally_chain *chain, tally_error *error)
         uint64_t end = atomic_load_explicit(&segment->end, memory_order_acquire);
         tally_mark mark;
         while (end > TALLY_SEGMENT_HEADER_BYTES) {
-            if (!tally_mark_before(segment, end, &mark)) return TALLY_OK;
+            bool found;
+            tally_status status = tally_mark_before(segment, end, &found, &mark, error);
+            if (status != TALLY_OK || !found) return status;
             if (mark.count != 0) return take_commit(chain, segment, &mark, &chain->last_known, error);
             end = mark.first_offset;
         }
@@ -103,13 +110,16 @@ static tally_status find_last_event(tally_chain *chain, tally_error *error)
 }
 
 /* A sealed segment's marks are not scanned; the last one tells of the writer. */
-static void take_last_mark(tally_chain *chain, const tally_segment *segment)
+static tally_status take_last_mark(tally_chain *chain, const tally_segment *segment, tally_error *error)
 {
     tally_mark mark;
+    bool found;
     chain->clean_close = false;
-    if (!tally_mark_before(segment, segment->trailer.data_end, &mark)) return;
+    tally_status status = tally_mark_before(segment, segment->trailer.data_end, &found, &mark, error);
+    if (status != TALLY_OK || !found) return status;
     chain->writer_epoch = mark.writer_epoch;
     chain->clean_close = (mark.flags & TALLY_MARK_CLEAN_CLOSE) != 0;
+    return TALLY_OK;
 }
 
 /* ----------------------------------------------------------------------------------------- walking */
@@ -159,7 +169,7 @@ static tally_status scan_segment(tally_chain *chain, tally_segment *segment, boo
     return status;
 }
 
-static void pass_sealed(tally_chain *chain, const tally_segment *segment)
+static tally_status pass_sealed(tally_chain *chain, const tally_segment *segment, tally_error *error)
 {
     const tally_trailer *trailer = &segment->trailer;
     chain->next_position = trailer->last_position + 1;
@@ -167,9 +177,9 @@ static void pass_sealed(tally_chain *chain, const tally_segment *segment)
     chain->sealed_position = chain->next_position;
     if (chain->durable_position < chain->next_position) chain->durable_position = chain->next_position;
     chain->last_known = false;
-    take_last_mark(chain, segment);
     stop(chain, TALLY_CHAIN_ENDS, segment->header.number, trailer->data_end);
     (void)tally_fail_at(&chain->why, TALLY_E_TRUNCATED, trailer->data_end, "the log ends");
+    return take_last_mark(chain, segment, error);
 }
 
 /* The last position of an empty segment at position 0 is -1, which wraps to 0 here. */
@@ -238,8 +248,7 @@ static tally_status add(tally_chain *chain, uint64_t number, uint32_t check, uin
     chain->segments[chain->count++] = segment;
     *goes_on = true;
     if (!segment->sealed) return scan_segment(chain, segment, goes_on, error);
-    pass_sealed(chain, segment);
-    return TALLY_OK;
+    return pass_sealed(chain, segment, error);
 }
 
 tally_status tally_chain_open(tally_chain *chain, const tally_folder *folder, uint32_t check, uint32_t map,

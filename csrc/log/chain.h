@@ -60,7 +60,9 @@ tally_status tally_chain_refuse(const tally_chain *chain, tally_status status, c
 tally_status tally_header_look(const tally_folder *folder, uint64_t number, enum tally_header_state *state,
                                tally_segment_header *header, tally_error *why, tally_error *error);
 
-/* The mark that ends at `end` of a segment's log part; false when there is none that checks. */
-bool tally_mark_before(const tally_segment *segment, uint64_t end, tally_mark *mark);
+/* The mark that ends at `end` of a segment's log part; `*found` is false when there is none that checks. A mark that
+ * cannot be read is a failure: nobody may take it for one that is not there. */
+tally_status tally_mark_before(const tally_segment *segment, uint64_t end, bool *found, tally_mark *mark,
+                               tally_error *error);
 
 #endif

@@ -277,10 +277,14 @@ static tally_status find_last_hash(const tally_segment *segment, uint8_t hash[32
     tally_mark mark;
     enum tally_scanned what = TALLY_SCANNED_NOTHING;
     uint64_t end = segment->trailer.data_end;
-    bool found;
-    while ((found = tally_mark_before(segment, end, &mark)) && mark.count == 0) end = mark.first_offset;
-    if (!found) return TALLY_OK;
-    tally_status status =
+    bool found = true;
+    tally_status status = tally_mark_before(segment, end, &found, &mark, error);
+    while (status == TALLY_OK && found && mark.count == 0) {
+        end = mark.first_offset;
+        status = tally_mark_before(segment, end, &found, &mark, error);
+    }
+    if (status != TALLY_OK || !found) return status;
+    status =
         tally_scan_begin(&scan, segment, mark.first_offset, mark.first_position, mark.commit, error);
     if (status == TALLY_OK) status = tally_scan_next(&scan, &what, NULL, error);
     if (what == TALLY_SCANNED_COMMIT) memcpy(hash, scan.last_hash, 32);

@@ -97,7 +97,9 @@ static uint64_t unproven_offset(const tally_segment *segment, uint64_t proven)
 {
     uint64_t offset = atomic_load(&segment->end);
     tally_mark mark;
-    while (tally_mark_before(segment, offset, &mark)) {
+    bool found;
+    /* One that cannot be read is passed over: then more is written again than has to be. */
+    while (tally_mark_before(segment, offset, &found, &mark, NULL) == TALLY_OK && found) {
         uint64_t end = mark.first_position + mark.count;
         if (end < proven || (end == proven && mark.count != 0)) return offset;
         offset = mark.first_offset;
