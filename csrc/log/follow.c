@@ -44,16 +44,18 @@ static tally_status keep_mark(tally_follow *follow, tally_error *error)
     const uint8_t *bytes;
     size_t available;
     uint64_t offset = follow->scan.offset;
-    follow->any_mark = offset > TALLY_SEGMENT_HEADER_BYTES;
-    if (!follow->any_mark) return TALLY_OK;
+    follow->any_mark = false; /* also when it cannot be read: an older one is not the last one any more */
+    if (offset <= TALLY_SEGMENT_HEADER_BYTES) return TALLY_OK;
     tally_status status =
         tally_scan_bytes(&follow->scan, offset - TALLY_MARK_BYTES, TALLY_MARK_BYTES, &bytes, &available, error);
     if (status == TALLY_OK && available < TALLY_MARK_BYTES) {
         status = tally_fail_at(error, TALLY_E_TRUNCATED, offset, "the segment %s shrank while it was read",
                                active(follow)->name);
     }
-    if (status == TALLY_OK) memcpy(follow->seen_mark, bytes, TALLY_MARK_BYTES);
-    return status;
+    if (status != TALLY_OK) return status;
+    memcpy(follow->seen_mark, bytes, TALLY_MARK_BYTES);
+    follow->any_mark = true;
+    return TALLY_OK;
 }
 
 /* Stands behind what is known of the last segment of the view. */
