@@ -6,7 +6,7 @@
 
 #include "store_model.h"
 
-#define STEPS 12000u
+#define STEPS 5000u
 #define SEEDS 3u
 #define BATCH 24u
 
