@@ -32,6 +32,8 @@ typedef struct salvage {
     size_t gap_capacity;
     uint64_t next; /* the position behind the last whole event */
     uint64_t copied;
+    uint64_t copied_again; /* in the second pass */
+    size_t gap_at; /* in the second pass: the first gap that may still be ahead */
     bool any_time;
     tally_moment first_time;
     uint32_t digest;
@@ -68,6 +70,15 @@ static tally_status note_gap(salvage *at, uint64_t from, uint64_t to, tally_erro
     return TALLY_OK;
 }
 
+/* What could not be read the first time is lost, also when the second time it can: the record of the gaps is written,
+ * and stands before what follows it in time. */
+static bool was_lost(salvage *at, uint64_t position)
+{
+    if (at->rebuild == NULL) return false;
+    while (at->gap_at < at->gap_count && at->gaps[at->gap_at].to <= position) at->gap_at++;
+    return at->gap_at < at->gap_count && at->gaps[at->gap_at].from <= position;
+}
+
 /* An event is whole when everything of it agrees and its place in the order is free. */
 static tally_status note_event(salvage *at, const tally_piece *piece, tally_error *error)
 {
@@ -76,6 +87,7 @@ static tally_status note_event(salvage *at, const tally_piece *piece, tally_erro
     const tally_core *core = &piece->core;
     uint64_t free_from = at->place_count == 0 ? at->next : at->places[at->place_count - 1].position + 1;
     if (core->position < free_from || tally_inspect_event(piece, &body) != NULL) return TALLY_OK;
+    if (was_lost(at, core->position)) return TALLY_OK;
     if (!reserve(at, &places, &at->place_capacity, at->place_count, sizeof *at->places)) return no_memory(error);
     at->places = places;
     at->places[at->place_count++] =
@@ -118,6 +130,8 @@ static tally_status take_commit(salvage *at, tally_inspection *reading, tally_er
             if (!at->any_time) at->first_time = place->time;
             at->any_time = true;
             at->copied++;
+        } else {
+            at->copied_again++;
         }
         at->next = place->position + 1;
     }
@@ -296,6 +310,10 @@ static tally_status rebuild_store(salvage *at, const char *to, size_t to_length,
     at->rebuild = &rebuild;
     status = record_gaps(at, error);
     if (status == TALLY_OK) status = read_all(at, error);
+    if (status == TALLY_OK && at->copied_again != at->copied) {
+        status = tally_fail_os(error, TALLY_E_IO, 0, at->chain->folder->path,
+                               "events that could be read cannot be read any more; try again");
+    }
     tally_status ended = tally_rebuild_end(&rebuild, status != TALLY_OK, status == TALLY_OK ? error : NULL);
     return status == TALLY_OK ? ended : status;
 }
