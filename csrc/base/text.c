@@ -33,6 +33,21 @@ static bool is_control(const unsigned char *at)
     return at[0] < 0x20 || at[0] == 0x7F || (at[0] == 0xC2 && at[1] < 0xA0);
 }
 
+/* How many bytes at the beginning are surely printable ASCII; most names are that and nothing else. Eight at a time:
+ * a byte that is not sets its own highest bit, at least, in one of the three. */
+static size_t printable_prefix(const char *text, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t at = 0;
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, text + at, sizeof word);
+        if (((word | (word - ones * 0x20) | (word + ones)) & (ones * 0x80)) != 0) break;
+    }
+    while (at < length && text[at] >= 0x20 && text[at] < 0x7F) at++;
+    return at;
+}
+
 static tally_status check(const char *text, size_t length, size_t min, size_t max, const char *what, bool name,
                           tally_error *error)
 {
@@ -46,7 +61,7 @@ static tally_status check(const char *text, size_t length, size_t min, size_t ma
     if (length < min || length > max) {
         return tally_fail(error, TALLY_E_LENGTH, "%s has %zu bytes; %zu to %zu are allowed", what, length, min, max);
     }
-    for (size_t i = 0; i < length;) {
+    for (size_t i = length == 0 ? 0 : printable_prefix(text, length); i < length;) {
         size_t step = tally_text_character(text + i, length - i);
         if (step == 0) {
             return tally_fail_at(error, TALLY_E_UTF8, i, "%s is not UTF-8: byte 0x%02X at index %zu fits no character",

@@ -237,7 +237,10 @@ static tally_status decode(const uint8_t *bytes, size_t length, tally_body_view 
 
 tally_status tally_body_decode(const uint8_t *bytes, size_t length, tally_body_view *body, tally_error *error)
 {
-    memset(body, 0, sizeof *body);
+    /* The tags are most of it; those behind the count mean nothing. */
+    memset(body, 0, offsetof(tally_body_view, tags));
+    body->idempotency = NULL;
+    body->occurred = NULL;
     tally_status status = decode(bytes, length, body, error);
     if (status != TALLY_OK) memset(body, 0, sizeof *body);
     return status;
