@@ -116,10 +116,11 @@ static tally_status find_next(tally_inspection *inspection, uint64_t *offset, bo
     }
 }
 
-static tally_status pass_gap(tally_inspection *inspection, tally_piece *piece, tally_error *error)
+/* `unread`: not even the first bytes could be read; whether they can be now does not matter any more. */
+static tally_status pass_gap(tally_inspection *inspection, bool unread, tally_piece *piece, tally_error *error)
 {
-    uint64_t next = inspection->offset;
-    bool all_zero = true;
+    uint64_t next = inspection->offset + (unread ? 8 : 0);
+    bool all_zero = !unread;
     bool at_end;
     tally_status status = find_next(inspection, &next, &all_zero, &at_end, error);
     if (status != TALLY_OK) return status;
@@ -138,6 +139,8 @@ tally_status tally_inspect_next(tally_inspection *inspection, tally_piece *piece
     tally_error local;
     memset(piece, 0, sizeof *piece);
     tally_status status = read_piece(inspection, inspection->offset, piece, &is_one, &local);
+    /* A failure that passes is none. */
+    if (status == TALLY_E_IO) status = read_piece(inspection, inspection->offset, piece, &is_one, &local);
     if (status != TALLY_OK) {
         if (status == TALLY_E_NO_MEMORY) {
             if (error != NULL) *error = local;
@@ -147,7 +150,7 @@ tally_status tally_inspect_next(tally_inspection *inspection, tally_piece *piece
         (void)tally_text_copy(piece->reason, sizeof piece->reason, local.message, strlen(local.message));
         is_one = false;
     }
-    if (!is_one) return pass_gap(inspection, piece, error);
+    if (!is_one) return pass_gap(inspection, status != TALLY_OK, piece, error);
     inspection->offset += piece->length;
     return TALLY_OK;
 }
