@@ -452,6 +452,37 @@ AT(tally_completions_options, wake, 8);
 AT(tally_completions_options, user_data, 16);
 AT(tally_completions_options, platform, 24);
 
+SIZE(tally_checkpoint, 56);
+AT(tally_checkpoint, origin, 0);
+AT(tally_checkpoint, size, 16);
+AT(tally_checkpoint, root, 24);
+
+SIZE(tally_policy, 64);
+AT(tally_policy, size, 0);
+AT(tally_policy, keys, 8);
+AT(tally_policy, key_count, 16);
+AT(tally_policy, witnesses, 24);
+AT(tally_policy, witness_count, 32);
+AT(tally_policy, witnesses_needed, 40);
+AT(tally_policy, origin, 48);
+
+SIZE(tally_signed, 24);
+AT(tally_signed, by_log, 0);
+AT(tally_signed, by_witnesses, 4);
+AT(tally_signed, unknown, 8);
+AT(tally_signed, key_index, 12);
+AT(tally_signed, witnessed_s, 16);
+
+SIZE(tally_proven, 824);
+AT(tally_proven, position, 0);
+AT(tally_proven, tree_size, 8);
+AT(tally_proven, root, 16);
+AT(tally_proven, event_hash, 48);
+AT(tally_proven, has_event, 80);
+AT(tally_proven, data_given, 84);
+AT(tally_proven, signatures, 88);
+AT(tally_proven, event, 112);
+
 SIZE(tally_query, 152);
 AT(tally_query, size, 0);
 AT(tally_query, stream, 8);

@@ -1,11 +1,11 @@
 /* One event: where it lies, and what it says. */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "log/ask.h"
 #include "log/lookup.h"
+#include "proof/event.h"
 
 tally_status tally_lookup_place(const tally_view *view, uint64_t position, tally_place *place, tally_error *error)
 {
@@ -49,37 +49,6 @@ static void note_touched(const tally_place *place)
                                    memory_order_relaxed);
 }
 
-static void take_core(const tally_core *core, tally_event *event)
-{
-    event->position = core->position;
-    event->version = core->version;
-    event->time_us = core->time_us;
-    event->time_logical = core->time_logical;
-    event->batch_index = core->batch_index;
-    event->batch_count = core->batch_count;
-    event->flags = (core->flags & TALLY_CORE_SYSTEM ? TALLY_EVENT_SYSTEM : 0) |
-                   (core->flags & TALLY_CORE_SEALED ? TALLY_EVENT_SEALED : 0);
-}
-
-static void take_body(const tally_body_view *body, tally_event *event)
-{
-    event->schema_version = body->schema_version;
-    memcpy(event->id.bytes, body->id, sizeof event->id.bytes);
-    memcpy(event->correlation.bytes, body->correlation, sizeof event->correlation.bytes);
-    memcpy(event->causation.bytes, body->causation, sizeof event->causation.bytes);
-    event->occurred_us = 0;
-    if (body->occurred != NULL) {
-        event->occurred_us = (int64_t)tally_load_u64(body->occurred);
-        event->flags |= TALLY_EVENT_OCCURRED;
-    }
-    event->stream = body->stream;
-    event->type = body->type;
-    event->content_type = body->content_type;
-    event->tag_count = body->tag_count;
-    event->reserved = 0;
-    for (uint32_t i = 0; i < body->tag_count; i++) event->tags[i] = body->tags[i];
-}
-
 /* Sealed data are opened by the keyring, which is not here yet. */
 static void take_data(const tally_frame *frame, const tally_body_view *body, bool whole, tally_event *event)
 {
@@ -106,12 +75,8 @@ static tally_status decode(const tally_place *place, uint64_t position, const ui
     bool whole = body.stored_length == frame.data_length &&
                  (touched || tally_frame_check_data(segment->seed, &frame, NULL) == TALLY_OK);
     if (whole && !touched) note_touched(place);
-    take_core(&core, event);
-    take_body(&body, event);
+    tally_event_fill(&core, frame.core, &body, frame.body, frame.body_length, event);
     take_data(&frame, &body, whole, event);
-    event->core = frame.core;
-    event->body = frame.body;
-    event->body_length = frame.body_length;
     return TALLY_OK;
 }
 

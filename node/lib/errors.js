@@ -22,6 +22,7 @@ const hints = {
 const classNames = {
   TALLY_E_TYPE: 'TypeMismatchError',
   TALLY_E_RANGE: 'OutOfRangeError',
+  TALLY_E_KEY: 'KeyTextError',
 };
 
 function classNameOf(symbol) {

@@ -67,4 +67,11 @@ export const {
   PoisonedError,
   ReadOnlyError,
   WorkLimitError,
+  SignatureError,
+  UnknownKeyError,
+  OriginError,
+  KeyTextError,
+  ProofError,
+  RollbackError,
+  UnsignedError,
 } = tallystick;

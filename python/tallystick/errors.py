@@ -39,6 +39,7 @@ _BUILTINS: dict[str, type[Exception] | tuple[type[Exception], ...]] = {
     "TRUNCATED": EOFError,
     "BUSY": BlockingIOError,
     "POISONED": OSError,
+    "KEY": ValueError,
 }
 
 # What to try. Only where the message does not say it already.
@@ -58,6 +59,9 @@ _HINTS = {
     "DAMAGED": "tallystick.fsck(path) says what is damaged, tallystick.salvage copies what is whole",
     "READ_ONLY": "open it without mode='r'",
     "NO_SPACE": "make room and try again: nothing was appended",
+    "SIGNATURE": "the text was altered, or signed with another key: do not believe it",
+    "UNKNOWN_KEY": "is this the public key of this log, and is it the current one?",
+    "ROLLBACK": "an older copy was put back, or two histories exist: compare with what is remembered elsewhere",
     "PANIC": "this is a defect of tallystick: please report it; the object cannot be used any more",
 }
 
@@ -100,8 +104,14 @@ def _remake(kind: type[TallyError], message: str, path: str | None, position: in
     return kind(message, path=path, position=position, os_error=os_error)
 
 
+# Where the name of the status would hide a builtin that programs catch every day.
+_NAMES = {"TALLY_E_KEY": "KeyTextError"}
+
+
 def class_name(symbol: str) -> str:
     """TALLY_E_WOULD_BLOCK -> WouldBlockError."""
+    if symbol in _NAMES:
+        return _NAMES[symbol]
     return symbol.removeprefix("TALLY_E_").title().replace("_", "") + "Error"
 
 

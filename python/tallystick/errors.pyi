@@ -158,6 +158,27 @@ class ReadOnlyError(TallyError):
 class WorkLimitError(TallyError):
     """The work limit was reached; call again to go on from there."""
 
+class SignatureError(TallyError):
+    """A signature does not check."""
+
+class UnknownKeyError(TallyError):
+    """No key that is believed has signed it."""
+
+class OriginError(TallyError):
+    """It belongs to another log."""
+
+class KeyTextError(TallyError, ValueError):
+    """The text is no key, or a key for something else."""
+
+class ProofError(TallyError):
+    """The proof does not prove it."""
+
+class RollbackError(TallyError):
+    """The history does not extend what was signed or remembered."""
+
+class UnsignedError(TallyError):
+    """The policy requires a signing key."""
+
 def class_name(symbol: str) -> str: ...
 def make_error(code: int, message: str, path: str | None, position: int | None, os_error: int) -> TallyError: ...
 def raise_group(failures: list[Exception]) -> None: ...
@@ -183,6 +204,7 @@ __all__ = [
     "HandlerError",
     "InterruptedError",
     "IoError",
+    "KeyTextError",
     "LengthError",
     "LimitError",
     "LockedError",
@@ -193,19 +215,25 @@ __all__ = [
     "NulError",
     "NullError",
     "OptionError",
+    "OriginError",
     "OverflowError",
     "PanicError",
     "PoisonedError",
+    "ProofError",
     "RangeError",
     "ReadOnlyError",
     "RefusedError",
     "ReusedError",
+    "RollbackError",
+    "SignatureError",
     "SpaceError",
     "StructSizeError",
     "TallyError",
     "TimeoutError",
     "TruncatedError",
     "TypeError",
+    "UnknownKeyError",
+    "UnsignedError",
     "UnsupportedError",
     "Utf8Error",
     "WorkLimitError",

@@ -93,7 +93,14 @@ typedef int32_t tally_status_class;
     X(E_BUSY, -41, TRANSIENT, "it cannot be done without waiting, or another thread uses the object")     \
     X(E_POISONED, -42, FATAL, "an earlier write or sync failed; nothing more is acknowledged: reopen")    \
     X(E_READ_ONLY, -43, CALLER, "the store was opened for reading only")                                  \
-    X(E_WORK_LIMIT, -44, TRANSIENT, "the work limit was reached; call again to go on from there")
+    X(E_WORK_LIMIT, -44, TRANSIENT, "the work limit was reached; call again to go on from there")         \
+    X(E_SIGNATURE, -45, DAMAGED, "a signature does not check")                                            \
+    X(E_UNKNOWN_KEY, -46, CONFLICT, "no key that is believed has signed it")                              \
+    X(E_ORIGIN, -47, CONFLICT, "it belongs to another log")                                               \
+    X(E_KEY, -48, CALLER, "the text is no key, or a key for something else")                              \
+    X(E_PROOF, -49, DAMAGED, "the proof does not prove it")                                               \
+    X(E_ROLLBACK, -50, FATAL, "the history does not extend what was signed or remembered")                \
+    X(E_UNSIGNED, -51, FATAL, "the policy requires a signing key")
 
 /* The enum exists for its constants only. */
 enum tally_status_code {

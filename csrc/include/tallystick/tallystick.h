@@ -14,6 +14,7 @@
  * store.h     the store: opening, levels of safety, notification, figures
  * append.h    appending: alone, in batches, under conditions, without waiting
  * reader.h    reading: one event, pages by any key, lists of names
+ * proof.h     keys, signed notes, checkpoints and proofs, without a store
  * upkeep.h    backup, fsck, salvage
  * api.h       the table of functions for other extensions
  */
@@ -29,6 +30,7 @@
 #include "kind.h"
 #include "native.h"
 #include "platform.h"
+#include "proof.h"
 #include "reader.h"
 #include "registry.h"
 #include "status.h"

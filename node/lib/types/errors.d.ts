@@ -96,3 +96,10 @@ export class BusyError extends TallyError {}
 export class PoisonedError extends TallyError {}
 export class ReadOnlyError extends TallyError {}
 export class WorkLimitError extends TallyError {}
+export class SignatureError extends TallyError {}
+export class UnknownKeyError extends TallyError {}
+export class OriginError extends TallyError {}
+export class KeyTextError extends TallyError {}
+export class ProofError extends TallyError {}
+export class RollbackError extends TallyError {}
+export class UnsignedError extends TallyError {}
