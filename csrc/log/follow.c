@@ -226,8 +226,9 @@ static tally_status scan_on(tally_follow *follow, tally_error *error)
         status = tally_scan_next(&follow->scan, &what, &why, error);
     }
     if (follow->scan.offset != before) {
-        tally_status kept = keep_mark(follow, status == TALLY_OK ? error : NULL);
-        if (status == TALLY_OK) status = kept;
+        /* As it lies in the file: a mark has one form. */
+        tally_mark_encode(segment->seed, &follow->scan.mark, follow->seen_mark);
+        follow->any_mark = true;
         if (follow->scan.digest != 0) memcpy(follow->last_hash, follow->scan.last_hash, sizeof follow->last_hash);
         atomic_store_explicit(&segment->end, follow->scan.offset, memory_order_release);
         follow->end = follow->scan.next_position;
@@ -375,8 +376,8 @@ static tally_status look_for_more(tally_follow *follow, bool head_changed, tally
     for (bool more = true; status == TALLY_OK && more;) {
         more = false;
         if (!active(follow)->sealed) status = scan_on(follow, error);
-        bool behind = !follow->head_live || follow->head.segment > active(follow)->header.number;
-        if (status == TALLY_OK && behind) status = go_on(follow, &more, error);
+        /* Not only when HEAD tells of it: a commit is seen when it is written, and HEAD may come later. */
+        if (status == TALLY_OK) status = go_on(follow, &more, error);
     }
     if (status == TALLY_OK && head_changed) status = take_sealed(follow, error);
     return status;

@@ -20,8 +20,8 @@ typedef struct tally_follow tally_follow;
  * TALLY_E_FORMAT a later version; E_NOT_FOUND no directory; E_IO, E_NO_MEMORY, E_DENIED. */
 tally_status tally_follow_open(const tally_folder *folder, uint32_t check, uint32_t map, tally_follow **follow,
                                tally_found *found, tally_error *error);
-/* Looks for more. `*view` is a new held view when the set of segments changed, else NULL. HEAD and one pread when
- * nothing changed. One thread at a time. TALLY_E_DAMAGED: what was seen was cut, see above; E_FORMAT. */
+/* Looks for more. `*view` is a new held view when the set of segments changed, else NULL. HEAD, one pread and a look for
+ * the next segment's name when nothing changed. One thread at a time. TALLY_E_DAMAGED: what was seen was cut, see above; E_FORMAT. */
 tally_status tally_follow_refresh(tally_follow *follow, tally_view **view, uint64_t *end, uint64_t *durable,
                                   tally_error *error);
 void tally_follow_close(tally_follow *follow);
