@@ -471,7 +471,8 @@ class AsyncReader:
         if self._fetching is None:
             self._fetching = asyncio.ensure_future(self._store._run(self._fetch_page))
         fetching = self._fetching
-        await asyncio.wait([fetching])
+        if not fetching.done():
+            await asyncio.wait([fetching])
         if self._fetching is fetching:
             self._fetching = None
             self._events.extend(fetching.result())

@@ -12,7 +12,7 @@ import pytest
 import tallystick as tally
 from tallystick import Condition, Store
 
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 
 
 @pytest.fixture
@@ -250,9 +250,15 @@ def test_a_batch_is_appended_when_its_block_ends(store: Store) -> None:
 
 
 def test_nothing_is_appended_when_the_block_raises(store: Store) -> None:
-    with pytest.raises(RuntimeError, match="no"), store.batch() as batch:
-        batch.append("s", "t")
-        raise RuntimeError("no")
+    batch = store.batch()
+
+    def block() -> None:
+        with batch:
+            batch.append("s", "t")
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        block()
     assert len(store) == 0
     assert batch.receipts is None
 

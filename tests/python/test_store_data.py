@@ -57,10 +57,10 @@ class Name(str):
 @pytest.mark.parametrize(
     "value",
     [
-        {1: "a", None: "b", True: "c", 2.5: "d"},
+        {1: "a", None: "b", False: "c", 2.5: "d"},
         {"nested": {1: 2}},
         collections.OrderedDict(b=1, a=2),
-        collections.namedtuple("Point", "x y")(1, 2),  # noqa: PYI024
+        collections.namedtuple("Point", "x y")(1, 2),
         Colour.RED,
         [Name("é")],
         {"t": (1, (2, [3]))},

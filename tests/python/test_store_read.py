@@ -15,7 +15,7 @@ import pytest
 import tallystick as tally
 from tallystick import Event, Reader, Store
 
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 
 
 @pytest.fixture(scope="module")
@@ -303,10 +303,8 @@ def test_a_reader_keeps_its_store_and_ends_with_it(tmp_path: Path) -> None:
     kept = [next(reader) for _ in range(3)]
     store.close()
     assert [event.data for event in kept] == [0, 1, 2], "events outlive the store"
-    rest = []
     with pytest.raises(tally.ClosedError):
-        for event in reader:
-            rest.append(event)
+        list(reader)
     assert reader.closed
     with pytest.raises(tally.ClosedError):
         reader.next_position  # noqa: B018

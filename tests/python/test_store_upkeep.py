@@ -1,6 +1,7 @@
 """Backup, fsck, salvage."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,10 @@ def test_what_progress_raises_ends_the_work(path: Path, tmp_path: Path, what: st
     def stop(done: int, total: int) -> None:
         raise RuntimeError("enough")
 
-    with tally.open(path) as store, pytest.raises(RuntimeError, match="enough"):
-        if what == "backup":
-            store.backup(tmp_path / "copy", progress=stop)
-        else:
-            tally.fsck(path, progress=stop)
+    with tally.open(path) as store:
+        work = partial(store.backup, tmp_path / "copy") if what == "backup" else partial(tally.fsck, path)
+        with pytest.raises(RuntimeError, match="enough"):
+            work(progress=stop)
     assert not (tmp_path / "copy").exists()
 
 
