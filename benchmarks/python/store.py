@@ -48,7 +48,7 @@ def our_single(store: tallystick.Store, data: object) -> Append:
 
 
 def our_many(store: tallystick.Store, data: object) -> Append:
-    drafts = [tallystick.Draft("account/42", "order.paid", data) for _ in range(BATCH)]
+    drafts = [("account/42", "order.paid", data)] * BATCH
 
     def append(count: int) -> None:
         for _ in range(count // BATCH):
@@ -107,7 +107,7 @@ def main() -> None:
     def read_ours(count: int) -> None:
         seen = 0
         for event in store.read():
-            seen += len(event.bytes)
+            seen += len(event.raw)
             count -= 1
             if count == 0:
                 break

@@ -20,9 +20,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from . import _core, _reading, _store, _upkeep
+from . import _core, _reading, _upkeep
 from ._batch import Drafts
 from ._core import Event, Listed, Reader, Receipt, Registry, Store, StoreInfo, StoreStatistics, StreamHead, Watermarks
+from ._store import Ancestors, batch_options
 from .errors import BusyError, ClosedError, OptionError, TimeoutError
 
 _THREADS = 4
@@ -88,7 +89,8 @@ class AsyncStore:
         self._closing: asyncio.Future[None] | None = None
         self._hopeful: list[asyncio.Future[None]] = []  # wait for room in the queue
         self._waits: dict[tuple[str, int], asyncio.Future[None]] = {}
-        loop.add_reader(self._bell.fileno(), _drain, weakref.ref(self))
+        reference: weakref.ref[AsyncStore] = weakref.ref(self)
+        loop.add_reader(self._bell.fileno(), _drain, reference)
 
     # -------------------------------------------------------------------------------------- machinery
 
@@ -154,7 +156,7 @@ class AsyncStore:
 
     def batch(self, **options: Any) -> "AsyncBatch":
         """As Store.batch: `async with store.batch() as b: b.append(…)`; append of a batch is not awaited."""
-        return AsyncBatch(self, _store.batch(self._store, **options)._options)
+        return AsyncBatch(self, batch_options(options))
 
     # ---------------------------------------------------------------------------------------- waiting
 
@@ -276,9 +278,9 @@ class AsyncStore:
         """As Store.stream_version."""
         return (await self.head(stream)).next_version - 1
 
-    async def ancestors(self, position: Any, /, *, limit: int = 10_000) -> _store.Ancestors:
+    async def ancestors(self, position: Any, /, *, limit: int = 10_000) -> Ancestors:
         """As Store.ancestors."""
-        found: _store.Ancestors = await self._run(self._store.ancestors, position, limit=limit)
+        found: Ancestors = await self._run(self._store.ancestors, position, limit=limit)
         return found
 
     async def to_records(self, **query: Any) -> list[dict[str, Any]]:

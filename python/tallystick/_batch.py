@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ._core import Receipt, Store
-from .errors import ArgumentError
+from .errors import ArgumentError, unknown_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,8 +62,6 @@ class Drafts:
             raise ArgumentError("the batch has been appended already")
         for name in options:
             if name not in _NAMES:
-                from .errors import unknown_option
-
                 unknown_option("append", name, ["stream", "type", "data", *_NAMES])
         cause = options.get("causation")
         if isinstance(cause, Pending):

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from . import _batch, _core, _data, _gates, _reading, _upkeep
 from ._core import Event, Listed, Reader, Store
-from .errors import ClosedError, TimeoutError
+from .errors import ClosedError, TimeoutError, unknown_option
 
 del _data
 
@@ -118,13 +118,16 @@ def _follow(store: Store, reader: Reader, level: Any, timeout: float | None) -> 
 # ------------------------------------------------------------------------------------- batches, handlers
 
 
-def batch(self: Store, **options: Any) -> _batch.Batch:
+def batch_options(options: dict[str, Any]) -> dict[str, Any]:
+    allowed = ["expect", "conditions", "durability"]
     for name in options:
-        if name not in ("expect", "conditions", "durability"):
-            from .errors import unknown_option
+        if name not in allowed:
+            unknown_option("batch", name, allowed)
+    return options
 
-            unknown_option("batch", name, ["expect", "conditions", "durability"])
-    return _batch.Batch(self, options)
+
+def batch(self: Store, **options: Any) -> _batch.Batch:
+    return _batch.Batch(self, batch_options(options))
 
 
 def on(self: Store, kind: str, handler: Any = None, **options: Any) -> Any:
