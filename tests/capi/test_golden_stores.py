@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import time
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .library import check, constant, ffi, lib, text
-from .stores import ROOT, event_as_json, events_of, open_store, read_store, shorten
+from .library import check, constant, ffi, lib, name_of, text
+from .stores import ROOT, as_json, event_as_json, events_of, open_store, read_store, shorten
 
 STORES = ROOT / "tests" / "vectors" / "stores"
 NAMES = ("empty", "unsealed", "recovered", "sealed", "blake2b")
@@ -165,3 +166,50 @@ def test_what_salvage_makes_of_a_damaged_store_reads_the_same_by_both(tmp_path: 
     assert report.copied == 119
     before = [member["id"] for member in map(json.loads, (STORES / "sealed.jsonl").read_text().splitlines())]
     assert [member["id"] for member in core[1:]] == [name for name in before if name != str(event.id)]
+
+
+def whole_events(path: Path) -> list[dict[str, object]]:
+    """All that can be read of a store that may be damaged, one by one; [] when it does not open."""
+    options = ffi.new("tally_store_options *")
+    options.size = ffi.sizeof("tally_store_options")
+    options.mode = constant("TALLY_STORE_READ_ONLY")
+    store, reader = ffi.new("tally_store **"), ffi.new("tally_reader **")
+    event, count = ffi.new("tally_event[]", 1), ffi.new("size_t *", 1)
+    if lib.tally_store_open(*raw_path(path), options, store, ffi.NULL) != 0:
+        return []
+    check(lib.tally_reader_open(store[0], ffi.NULL, reader, ffi.NULL))
+    found: list[dict[str, object]] = []
+    for _ in range(1000):
+        status = lib.tally_reader_next(reader[0], event, 1, count, ffi.NULL)
+        assert name_of(status) in ("OK", "E_DAMAGED")
+        if status == 0 and count[0] == 0:
+            break
+        if status == 0 and event[0].data_state == constant("TALLY_DATA_READABLE"):
+            found.append(as_json(event[0]))
+    else:
+        raise AssertionError("the reader does not end")
+    check(lib.tally_reader_close(reader))
+    check(lib.tally_store_close(store))
+    return found
+
+
+@pytest.mark.parametrize("name", ["unsealed", "sealed"])
+def test_whatever_bit_flips_the_core_tells_no_other_event(name: str, tmp_path: Path) -> None:
+    golden = read_by_both(STORES / name)[0]
+    directory = Path(shutil.copytree(STORES / name, tmp_path / name))
+    chance = random.Random(7)
+    paths = sorted(directory.glob("*.seg"))
+    for turn in range(200):
+        path = paths[turn % len(paths)]
+        raw = path.read_bytes()
+        end = raw.rindex(b"tF\x02") + 60 if name == "unsealed" else len(raw)
+        low, high = [(0, 4300), (4096, end), (end - 9000, end)][turn % 3]
+        at = chance.randrange(max(low, 0), min(high, end))
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 1 << chance.randrange(8)]) + raw[at + 1 :])
+        found = whole_events(directory)
+        for event in found:
+            assert event == golden[int(str(event["position"]))], f"{path.name}, offset {at}"
+        if at >= 4096 and path != paths[-1]:  # sealed: a frame costs its event, an index or a mark nothing
+            assert len(found) >= len(golden) - 1, f"{path.name}, offset {at}"
+        path.write_bytes(raw)
+    assert whole_events(directory) == golden
