@@ -180,6 +180,7 @@ static tally_status search_later(const tally_chain *chain, uint64_t number, tall
     /* A header is written whole or not at all. One that is neither there nor missing, before bytes that are not
      * zero, has rotted: what it held cannot be told from what was durable. */
     if (header_state == TALLY_HEADER_DAMAGED && status == TALLY_OK && at.content) {
+        evidence->rotten = evidence->durable_position <= chain->next_position;
         state(evidence, chain->next_position + 1, name, 0);
     }
     evidence->bytes_later += at.bytes;

@@ -12,6 +12,7 @@ typedef struct tally_evidence {
     uint64_t offset;
     uint64_t bytes_behind; /* that are not zero, in the segment where the chain ends */
     uint64_t bytes_later;  /* … in the segments after it */
+    bool rotten;           /* the header of `file` has rotted: how much was durable in it is not known */
     bool unknown;          /* a later segment is of a later version of the format: `file` */
     tally_head head;
     bool head_valid; /* HEAD can be read */

@@ -76,6 +76,20 @@ static tally_status read_later(tally_fsck_run *run, uint64_t number, tally_error
     return status;
 }
 
+/* Behind the log part of a full segment that is not sealed: what an interrupted sealing left, or a lost trailer. */
+static tally_status check_unsealed(tally_fsck_run *run, const tally_segment *segment, tally_error *error)
+{
+    tally_inspection inspection;
+    tally_piece piece;
+    uint64_t end = tally_segment_end(segment);
+    tally_status status = tally_inspect_begin(&inspection, segment, end, UINT64_MAX, error);
+    if (status == TALLY_OK) status = tally_inspect_next(&inspection, &piece, error);
+    tally_inspect_end(&inspection);
+    if (status != TALLY_OK || piece.kind == TALLY_PIECE_END) return status;
+    return tally_fsck_tell(run, TALLY_FINDING_NOTE, TALLY_E_TRUNCATED, segment->name, TALLY_POSITION_NONE, end,
+                           "a full segment has no whole index: the next writer makes it", error);
+}
+
 static tally_status read_all(tally_fsck_run *run, const tally_evidence *evidence, tally_error *error)
 {
     const tally_chain *chain = run->chain;
@@ -86,6 +100,7 @@ static tally_status read_all(tally_fsck_run *run, const tally_evidence *evidence
         const tally_segment *segment = chain->segments[i];
         bool beyond = damaged && i + 1 == chain->count && !segment->sealed;
         status = tally_fsck_segment(run, segment, beyond ? UINT64_MAX : tally_segment_end(segment), error);
+        if (status == TALLY_OK && !segment->sealed && i + 1 < chain->count) status = check_unsealed(run, segment, error);
     }
     for (size_t i = chain->count; status == TALLY_OK && damaged && i < chain->directory.count; i++) {
         status = read_later(run, chain->directory.numbers[i], error);

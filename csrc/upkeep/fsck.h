@@ -26,10 +26,12 @@ typedef struct tally_fsck_run {
 tally_status tally_fsck_tell(tally_fsck_run *run, uint32_t severity, tally_status status, const char *file,
                              uint64_t position, uint64_t offset, const char *reason, tally_error *error);
 
-/* Compares the sections of a sealed segment, whose frames have all checked, with its frames. */
-tally_status tally_fsck_sections(tally_fsck_run *run, const tally_segment *segment, tally_error *error);
+/* Compares what is behind the log part of a sealed segment with what sealing makes of its frames, byte by byte; without
+ * whole frames only the checksums of its pages. */
+tally_status tally_fsck_sections(tally_fsck_run *run, const tally_segment *segment, bool frames_are_whole,
+                                 tally_error *error);
 
-/* Reads one segment from its header to `limit`; `committed` is false where only marks say what exists. */
+/* Reads one segment from its header to `limit`, or to the end of its log part. */
 tally_status tally_fsck_segment(tally_fsck_run *run, const tally_segment *segment, uint64_t limit,
                                 tally_error *error);
 

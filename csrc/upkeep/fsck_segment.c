@@ -91,8 +91,11 @@ static tally_status check_event(segment_run *at, const tally_piece *piece, tally
     }
     run->position = position + 1;
     const char *reason = compare_order(run, piece);
-    if (reason == NULL) reason = tally_inspect_event(piece, &body);
-    if (reason == NULL) reason = compare_stream(at, piece, body.stream, &status);
+    const char *other = tally_inspect_event(piece, &body);
+    if (reason == NULL) reason = other;
+    /* Also of an event whose data are damaged: the next one of its stream goes on from it. */
+    other = body.stream.length == 0 ? NULL : compare_stream(at, piece, body.stream, &status);
+    if (reason == NULL) reason = other;
     if (status != TALLY_OK) return tally_fail(error, status, "no memory for the streams of the store");
     tally_core_event_hash(piece->frame.core, run->last_hash);
     run->hash_known = true;
@@ -117,7 +120,9 @@ static const char *compare_mark(const segment_run *at, const tally_piece *piece)
 {
     const tally_mark *mark = &piece->mark;
     const commit_so_far *commit = &at->commit;
-    if (at->run->expects && mark->first_position + mark->count != at->run->position) {
+    uint64_t end = mark->first_position + mark->count;
+    /* A gap in front of it may have swallowed events. */
+    if (at->run->expects && (commit->whole ? end != at->run->position : end < at->run->position)) {
         return "the commit mark has another position than its events";
     }
     if (!commit->whole) return NULL;
@@ -159,6 +164,7 @@ static tally_status check_piece(segment_run *at, const tally_piece *piece, tally
     case TALLY_PIECE_MARK: return check_mark(at, piece, error);
     case TALLY_PIECE_GAP:
         at->commit.whole = false;
+        tally_streams_doubt(&at->run->streams);
         return tell(at, TALLY_FINDING_EVENT, piece->status, at->run->expects ? at->run->position : TALLY_POSITION_NONE,
                     piece->offset, piece->reason, error);
     case TALLY_PIECE_END: break;
@@ -169,12 +175,12 @@ static tally_status check_piece(segment_run *at, const tally_piece *piece, tally
 static tally_status check_trailer(segment_run *at, tally_error *error)
 {
     const tally_trailer *trailer = &at->segment->trailer;
-    if (at->problems != 0) return TALLY_OK;
     const char *reason = NULL;
+    if (at->problems != 0) return tally_fsck_sections(at->run, at->segment, false, error);
     if (trailer->last_position + 1 != at->run->position) reason = "the trailer names another last position";
     else if (trailer->commits != at->commits) reason = "the trailer counts other commits";
     else if (at->events != 0 && trailer->last_time_us != at->run->time.time_us) reason = "the trailer names another time";
-    if (reason == NULL) return tally_fsck_sections(at->run, at->segment, error);
+    if (reason == NULL) return tally_fsck_sections(at->run, at->segment, true, error);
     return tell(at, TALLY_FINDING_INDEX, TALLY_E_DAMAGED, TALLY_POSITION_NONE, trailer->data_end, reason, error);
 }
 

@@ -342,7 +342,7 @@ static tally_status salvage_store(salvage *at, const char *to, size_t to_length,
     status = read_all(at, error);
     if (status != TALLY_OK) return status;
     bool same = at->gap_count == 0 && at->next == at->chain->next_position;
-    if (evidence.durable_position > at->next && evidence.durable_position != at->chain->next_position + 1) {
+    if (evidence.durable_position > at->next && !evidence.rotten) {
         status = note_gap(at, at->next, evidence.durable_position, error);
     }
     report->copied = at->copied;
