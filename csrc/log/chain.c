@@ -135,8 +135,8 @@ static tally_status scan_segment(tally_chain *chain, tally_segment *segment, boo
 {
     tally_scan scan;
     enum tally_scanned what = TALLY_SCANNED_COMMIT;
-    tally_status status = tally_scan_begin(&scan, segment, TALLY_SEGMENT_HEADER_BYTES, chain->next_position,
-                                           chain->next_commit, error);
+    tally_status status =
+        tally_scan_begin(&scan, segment, TALLY_SEGMENT_HEADER_BYTES, chain->next_position, chain->next_commit, error);
     scan.writer_epoch = chain->writer_epoch;
     if (chain->last_known) {
         scan.last_time_us = chain->last_time.time_us;
@@ -229,8 +229,8 @@ static tally_status stop_at_header(tally_chain *chain, uint64_t number, tally_st
     return TALLY_OK;
 }
 
-static tally_status add(tally_chain *chain, uint64_t number, uint32_t check, uint32_t map, bool writable,
-                        bool *goes_on, tally_error *error)
+static tally_status add(tally_chain *chain, uint64_t number, uint32_t check, uint32_t map, bool writable, bool *goes_on,
+                        tally_error *error)
 {
     tally_segment *segment;
     *goes_on = false;

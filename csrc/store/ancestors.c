@@ -88,6 +88,7 @@ static tally_status begin_at(tally_store_body *body, uint64_t position, uint64_t
                              size_t *count, uint32_t *ended, tally_error *error)
 {
     tally_look look;
+    if (capacity > PTRDIFF_MAX) return tally_fail(error, TALLY_E_LENGTH, "capacity is more than there can be");
     if (capacity == 0) return tally_fail(error, TALLY_E_RANGE, "capacity is 0; there is room for no position");
     tally_status status = tally_store_view_now(body, &look, error);
     if (status != TALLY_OK) return status;

@@ -195,9 +195,9 @@ tally_status tally_store_append_many(tally_store *store, const tally_draft *draf
 {
     tally_call call;
     tally_store_body *body;
+    if (receipts != NULL && count <= TALLY_BATCH_MAX) memset(receipts, 0, count * sizeof *receipts);
     tally_status status = tally_drafts_check(drafts, count, error);
     if (status != TALLY_OK) return status;
-    if (receipts != NULL) memset(receipts, 0, count * sizeof *receipts);
     status = tally_store_enter(&call, store, &body, error);
     if (status != TALLY_OK) return status;
     status = append(body, drafts, count, options, receipts, error);

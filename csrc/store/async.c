@@ -114,8 +114,8 @@ static tally_job *make_job(const tally_store_body *body, const tally_prepared *p
 }
 
 /* Takes the job over, or frees it. */
-static tally_status enqueue(tally_store_body *body, tally_job *job, tally_completions_body *completions,
-                            uint64_t token, tally_error *error)
+static tally_status enqueue(tally_store_body *body, tally_job *job, tally_completions_body *completions, uint64_t token,
+                            tally_error *error)
 {
     if (job == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for an asynchronous call");
     tally_status status = TALLY_E_NO_MEMORY;
@@ -167,15 +167,14 @@ tally_status tally_store_append_async(tally_store *store, const tally_draft *dra
     tally_call call;
     tally_call reporting;
     tally_store_body *body;
+    if (receipts != NULL && count <= TALLY_BATCH_MAX) memset(receipts, 0, count * sizeof *receipts);
     tally_status status = tally_drafts_check(drafts, count, error);
     if (status != TALLY_OK) return status;
-    if (receipts != NULL) memset(receipts, 0, count * sizeof *receipts);
     status = tally_store_enter(&call, store, &body, error);
     if (status != TALLY_OK) return status;
     status = tally_gate_enter(&reporting, completions, TALLY_HANDLE_COMPLETIONS, error);
     if (status == TALLY_OK) {
-        status =
-            append_async(body, drafts, count, options, reporting.slot->body, token, receipts, error);
+        status = append_async(body, drafts, count, options, reporting.slot->body, token, receipts, error);
         tally_gate_leave(&reporting);
     }
     tally_gate_leave(&call);

@@ -3,6 +3,7 @@
 
 #include <tallystick/reader.h>
 
+#include "base/compiler.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "log/lookup.h"
@@ -50,26 +51,40 @@ static tally_status get(const looking *now, uint64_t position, void *buffer, siz
     return tally_lookup_event(&place, position, true, buffer, event, error);
 }
 
+static tally_status check_buffer(const void *buffer, size_t capacity, const size_t *needed, const tally_event *event,
+                                 tally_error *error)
+{
+    if (needed == NULL || event == NULL || (buffer == NULL && capacity != 0)) {
+        return tally_fail(error, TALLY_E_NULL, "needed, event or buffer is NULL");
+    }
+    if (capacity <= PTRDIFF_MAX) return TALLY_OK;
+    return tally_fail(error, TALLY_E_LENGTH, "the buffer has %zu bytes, more than there can be", capacity);
+}
+
+/* The event is large: it is emptied only when it is not filled. */
 tally_status tally_store_get(tally_store *store, uint64_t position, void *buffer, size_t capacity, size_t *needed,
                              tally_event *event, tally_error *error)
 {
     looking now;
     if (needed != NULL) *needed = 0;
     tally_status status = begin(&now, store, error);
-    if (status != TALLY_OK) return status;
-    if (needed == NULL || event == NULL || (buffer == NULL && capacity != 0)) {
-        status = tally_fail(error, TALLY_E_NULL, "needed, event or buffer is NULL");
-    } else {
-        status = get(&now, position, buffer, capacity, needed, event, error);
+    if (status == TALLY_OK) {
+        status = check_buffer(buffer, capacity, needed, event, error);
+        if (status == TALLY_OK) status = get(&now, position, buffer, capacity, needed, event, error);
+        end(&now);
     }
-    end(&now);
+    if (TALLY_UNLIKELY(status != TALLY_OK)) {
+        if (event != NULL) memset(event, 0, sizeof *event);
+        if (needed != NULL && status != TALLY_E_SPACE) *needed = 0;
+    }
     return status;
 }
 
 tally_status tally_store_find_id(tally_store *store, const tally_uuid *id, uint64_t *position, tally_error *error)
 {
     looking now;
-    if (position != NULL) *position = TALLY_POSITION_NONE;
+    uint64_t found = 0;
+    if (position != NULL) *position = 0;
     tally_status status = begin(&now, store, error);
     if (status != TALLY_OK) return status;
     if (id == NULL || position == NULL) {
@@ -77,8 +92,9 @@ tally_status tally_store_find_id(tally_store *store, const tally_uuid *id, uint6
     } else if (now.look.view == NULL) {
         status = tally_fail(error, TALLY_E_NOT_FOUND, "no event has this id");
     } else {
-        status = tally_lookup_id(now.look.view, 0, now.look.end, id->bytes, position, error);
+        status = tally_lookup_id(now.look.view, 0, now.look.end, id->bytes, &found, error);
     }
+    if (status == TALLY_OK) *position = found;
     end(&now);
     return status;
 }
@@ -93,31 +109,34 @@ tally_status tally_store_find_version(tally_store *store, tally_text stream, uin
                                       tally_error *error)
 {
     looking now;
-    if (position != NULL) *position = TALLY_POSITION_NONE;
+    uint64_t found = 0;
+    if (position != NULL) *position = 0;
     tally_status status = begin(&now, store, error);
     if (status != TALLY_OK) return status;
     status = check_stream(stream, position, error);
     if (status == TALLY_OK && now.look.view == NULL) {
         status = tally_fail(error, TALLY_E_NOT_FOUND, "the log has no events");
     } else if (status == TALLY_OK) {
-        status = tally_lookup_version(now.look.view, now.look.end, stream, version, position, error);
+        status = tally_lookup_version(now.look.view, now.look.end, stream, version, &found, error);
     }
+    if (status == TALLY_OK) *position = found;
     end(&now);
     return status;
 }
 
-tally_status tally_store_stream_head(tally_store *store, tally_text stream, tally_stream_head *head,
-                                     tally_error *error)
+tally_status tally_store_stream_head(tally_store *store, tally_text stream, tally_stream_head *head, tally_error *error)
 {
     looking now;
-    if (head != NULL) *head = (tally_stream_head){0, TALLY_POSITION_NONE};
+    tally_stream_head found = {0, TALLY_POSITION_NONE};
+    if (head != NULL) *head = (tally_stream_head){0, 0};
     tally_status status = begin(&now, store, error);
     if (status != TALLY_OK) return status;
     status = check_stream(stream, head, error);
     if (status == TALLY_OK && now.look.view != NULL) {
-        status = tally_lookup_stream(now.look.view, now.look.end, stream, &head->next_version, &head->last_position,
-                                     error);
+        status =
+            tally_lookup_stream(now.look.view, now.look.end, stream, &found.next_version, &found.last_position, error);
     }
+    if (status == TALLY_OK) *head = found;
     end(&now);
     return status;
 }

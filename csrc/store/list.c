@@ -18,8 +18,8 @@ typedef struct list_page {
     size_t count;
 } list_page;
 
-static tally_status check(uint32_t what, tally_text prefix, tally_text after, const list_page *page, const size_t *count,
-                          tally_error *error)
+static tally_status check(uint32_t what, tally_text prefix, tally_text after, const list_page *page,
+                          const size_t *count, tally_error *error)
 {
     if (count == NULL || page->items == NULL || (page->text == NULL && page->text_capacity != 0)) {
         return tally_fail(error, TALLY_E_NULL, "items, text or count is NULL");
@@ -29,6 +29,9 @@ static tally_status check(uint32_t what, tally_text prefix, tally_text after, co
     }
     if (what < TALLY_LIST_STREAMS || what > TALLY_LIST_SUBJECTS) {
         return tally_fail(error, TALLY_E_OPTION, "what is %u; there is no such list", what);
+    }
+    if (page->capacity > PTRDIFF_MAX || page->text_capacity > PTRDIFF_MAX) {
+        return tally_fail(error, TALLY_E_LENGTH, "capacity or text_capacity is more than there can be");
     }
     if (page->capacity == 0) return tally_fail(error, TALLY_E_RANGE, "capacity is 0; there is room for no name");
     tally_status status = tally_name_check(prefix.bytes, prefix.length, 0, TALLY_STREAM_MAX, "the prefix", error);
@@ -51,8 +54,8 @@ static tally_status fill(tally_listing *listing, list_page *page, tally_error *e
         char *name = page->text + page->text_used;
         memcpy(name, figures.name.bytes, figures.name.length);
         page->text_used += figures.name.length;
-        page->items[page->count++] = (tally_listed){
-            {name, figures.name.length}, figures.count, figures.first_position, figures.last_position};
+        page->items[page->count++] =
+            (tally_listed){{name, figures.name.length}, figures.count, figures.first_position, figures.last_position};
     }
     return TALLY_OK;
 }

@@ -30,11 +30,16 @@ static void fill_in(tally_store_options *known)
 static tally_status check_values(const tally_store_options *known, tally_error *error)
 {
     const uint32_t flags = TALLY_STORE_NO_THREAD | TALLY_STORE_ALLOW_REMOTE;
-    if (known->mode > TALLY_STORE_READ_ONLY) return tally_fail(error, TALLY_E_OPTION, "mode is %u", known->mode);
-    if (known->flags & ~flags) return tally_fail(error, TALLY_E_OPTION, "flags is 0x%x", known->flags);
-    if (known->digest > TALLY_STORE_BLAKE2B) return tally_fail(error, TALLY_E_OPTION, "digest is %u", known->digest);
-    if (known->check > TALLY_CHECK_NEVER) return tally_fail(error, TALLY_E_OPTION, "check is %u", known->check);
-    if (known->map > TALLY_MAP_NEVER) return tally_fail(error, TALLY_E_OPTION, "map is %u", known->map);
+    if (known->mode > TALLY_STORE_READ_ONLY)
+        return tally_fail(error, TALLY_E_OPTION, "mode is %u; see TALLY_STORE_EXISTING", known->mode);
+    if (known->flags & ~flags)
+        return tally_fail(error, TALLY_E_OPTION, "flags is 0x%x; see TALLY_STORE_NO_THREAD", known->flags);
+    if (known->digest > TALLY_STORE_BLAKE2B)
+        return tally_fail(error, TALLY_E_OPTION, "digest is %u; see TALLY_STORE_SHA256", known->digest);
+    if (known->check > TALLY_CHECK_NEVER)
+        return tally_fail(error, TALLY_E_OPTION, "check is %u; see TALLY_CHECK_ALWAYS", known->check);
+    if (known->map > TALLY_MAP_NEVER)
+        return tally_fail(error, TALLY_E_OPTION, "map is %u; see TALLY_MAP_NEVER", known->map);
     if (known->mode_of_files > 0777) {
         return tally_fail(error, TALLY_E_OPTION, "mode_of_files is 0%o; it has permission bits only",
                           known->mode_of_files);
@@ -49,8 +54,8 @@ static tally_status check_values(const tally_store_options *known, tally_error *
 tally_status tally_store_options_read(const tally_store_options *options, tally_store_options *known,
                                       tally_error *error)
 {
-    tally_status status = tally_options_read(known, sizeof *known, sizeof(tally_store_options), options,
-                                             "tally_store_options", error);
+    tally_status status =
+        tally_options_read(known, sizeof *known, sizeof(tally_store_options), options, "tally_store_options", error);
     if (status == TALLY_OK) status = check_values(known, error);
     if (status == TALLY_OK && known->platform != NULL) status = tally_platform_check(known->platform, error);
     if (status == TALLY_OK) fill_in(known);

@@ -92,12 +92,11 @@ static tally_status find_next(tally_inspection *inspection, uint64_t *offset, bo
                               tally_error *error)
 {
     tally_piece ignored;
-    for (uint64_t at = *offset; ; at += 8) {
+    for (uint64_t at = *offset;; at += 8) {
         const uint8_t *bytes;
         size_t available;
         bool is_one = false;
-        tally_status status =
-            tally_scan_bytes(&inspection->scan, at, TALLY_MARK_BYTES, &bytes, &available, error);
+        tally_status status = tally_scan_bytes(&inspection->scan, at, TALLY_MARK_BYTES, &bytes, &available, error);
         if (status == TALLY_E_NO_MEMORY) return status;
         if (status != TALLY_OK) {
             inspection->scan.chunk = PAGE;

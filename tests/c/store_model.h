@@ -20,11 +20,13 @@
 #define NO_KEY UINT32_MAX
 #define SENTENCE_MAX 9000u
 
-static const char *const stream_names[STREAMS] = {"a",     "a/1",   "a/1/x", "a/10", "a.b", "b/long/path/of/names", "b/",
-                                                  "b/2",   "\xc3\xa9/1", "c",  "c/\xf0\x9f\x98\x80", "zz", "zz/1", "$log"};
-static const char *const type_names[TYPES] = {"order.paid", "order.made", "order", "order.", "x.y.z", "x.y", "x",
-                                              "tally.recovered"};
-static const char *const tag_names[TAGS] = {"k:1", "k:2", "k", "colour:red", "colour:blue", "t/1", "t/2", "\xc3\xa9", "q", "r"};
+static const char *const stream_names[STREAMS] = {
+    "a",  "a/1",  "a/1/x", "a/10", "a.b", "b/long/path/of/names", "b/", "b/2", "\xc3\xa9/1", "c", "c/\xf0\x9f\x98\x80",
+    "zz", "zz/1", "$log"};
+static const char *const type_names[TYPES] = {"order.paid", "order.made", "order", "order.",
+                                              "x.y.z",      "x.y",        "x",     "tally.recovered"};
+static const char *const tag_names[TAGS] = {"k:1", "k:2", "k",        "colour:red", "colour:blue",
+                                            "t/1", "t/2", "\xc3\xa9", "q",          "r"};
 
 /* One event, for ever. Its data is `length` bytes made of `seed`. */
 typedef struct fact {
@@ -95,7 +97,8 @@ static inline void model_cut(uint64_t count)
 static inline bool is_as_said(const tally_event *event)
 {
     static uint8_t data[SENTENCE_MAX];
-    if (event->position >= fact_count) return test_check(false, __LINE__, "position %" PRIu64 " is not there yet", event->position);
+    if (event->position >= fact_count)
+        return test_check(false, __LINE__, "position %" PRIu64 " is not there yet", event->position);
     const fact *said = &facts[event->position];
     CHECK_EQ(event->version, said->version);
     CHECK_EQ(event->time_us, said->time_us);
@@ -132,12 +135,12 @@ static inline bool is_as_said(const tally_event *event)
 
 /* A query, as the model asks it. */
 typedef struct question {
-    uint32_t stream;              /* STREAMS: any */
-    const char *prefix;           /* NULL: any */
+    uint32_t stream;    /* STREAMS: any */
+    const char *prefix; /* NULL: any */
     const char *types[3];
     uint32_t type_count;
-    uint32_t tags; /* bits: all of them */
-    uint64_t from, to;            /* positions; to 0: the end */
+    uint32_t tags;     /* bits: all of them */
+    uint64_t from, to; /* positions; to 0: the end */
     bool by_version;
     uint64_t from_version, to_version;
     int64_t from_time, to_time;
@@ -160,7 +163,8 @@ static inline bool fits(const question *q, uint64_t position)
     if (q->stream != STREAMS && said->stream != q->stream) return false;
     if (q->prefix != NULL && strncmp(stream_names[said->stream], q->prefix, strlen(q->prefix)) != 0) return false;
     if ((said->tags & q->tags) != q->tags) return false;
-    if (q->by_version && (said->version < q->from_version || (q->to_version != 0 && said->version >= q->to_version))) return false;
+    if (q->by_version && (said->version < q->from_version || (q->to_version != 0 && said->version >= q->to_version)))
+        return false;
     if (said->time_us < q->from_time || (q->to_time != 0 && said->time_us >= q->to_time)) return false;
     bool typed = q->type_count == 0;
     for (uint32_t i = 0; i < q->type_count; i++) typed = typed || type_fits(type_names[said->type], q->types[i]);
@@ -175,7 +179,8 @@ static inline question question_of_chance(void)
     if (one_in(3)) q.stream = below(STREAMS);
     else if (one_in(3)) q.prefix = prefixes[below(sizeof prefixes / sizeof *prefixes)];
     if (one_in(3)) {
-        for (uint32_t i = below(3) + 1; i > 0; i--) q.types[q.type_count++] = patterns[below(sizeof patterns / sizeof *patterns)];
+        for (uint32_t i = below(3) + 1; i > 0; i--)
+            q.types[q.type_count++] = patterns[below(sizeof patterns / sizeof *patterns)];
     }
     if (one_in(3)) q.tags = 1u << below(TAGS);
     if (one_in(9)) q.tags |= 1u << below(TAGS);

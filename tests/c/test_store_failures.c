@@ -44,7 +44,8 @@ static tally_uuid id_of(uint32_t number)
 
 static bool lies_open(const tally_status status) { return status == TALLY_E_IO || status == TALLY_E_POISONED; }
 
-static tally_status tell(history *past, tally_store *store, uint32_t count, size_t length, uint32_t level, const char *key)
+static tally_status tell(history *past, tally_store *store, uint32_t count, size_t length, uint32_t level,
+                         const char *key)
 {
     static uint8_t data[40000];
     tally_draft drafts[4];
@@ -169,9 +170,10 @@ typedef struct sort {
     wrap_fault fault;
 } sort;
 
-#define MISHAPS                                                                                                       \
-    (WRAP_BIT(WRAP_LOCK_FILE) | WRAP_BIT(WRAP_IS_REMOTE) | WRAP_BIT(WRAP_WALL_CLOCK_US) | WRAP_BIT(WRAP_BOOT_ID) |     \
-     WRAP_BIT(WRAP_HOST_NAME) | WRAP_BIT(WRAP_RANDOM_BYTES) | WRAP_BIT(WRAP_MUTEX_INIT) | WRAP_BIT(WRAP_CONDITION_INIT))
+#define MISHAPS                                                                                                    \
+    (WRAP_BIT(WRAP_LOCK_FILE) | WRAP_BIT(WRAP_IS_REMOTE) | WRAP_BIT(WRAP_WALL_CLOCK_US) | WRAP_BIT(WRAP_BOOT_ID) | \
+     WRAP_BIT(WRAP_HOST_NAME) | WRAP_BIT(WRAP_RANDOM_BYTES) | WRAP_BIT(WRAP_MUTEX_INIT) |                          \
+     WRAP_BIT(WRAP_CONDITION_INIT))
 
 static const sort sorts[] = {
     {"memory", {.calls = WRAP_MEMORY, .kind = WRAP_FAIL}},
@@ -230,8 +232,8 @@ static void each_failure(const tally_platform *before, scenario act, scenario ch
                 hit = run_once(before, act, check, &fault);
                 if (test_has_failed()) {
                     printf("#   %s, %s, k = %" PRIu64 "; last error: %s %s (%s)\n", sorts[s].name,
-                           fault.for_ever ? "for ever" : "once", fault.skip, tally_status_name(error.status), error.message,
-                           error.path);
+                           fault.for_ever ? "for ever" : "once", fault.skip, tally_status_name(error.status),
+                           error.message, error.path);
                 }
                 if (only != NULL) break;
             }
@@ -480,7 +482,8 @@ static void damage(const tally_platform *world)
     int32_t os_error;
     size_t done;
     static const char *const path = "/store/00000000.00.seg";
-    REQUIRE_STATUS(world->open_file(world->context, path, TALLY_OPEN_READ | TALLY_OPEN_WRITE, 0, &file, &os_error), TALLY_OK);
+    REQUIRE_STATUS(world->open_file(world->context, path, TALLY_OPEN_READ | TALLY_OPEN_WRITE, 0, &file, &os_error),
+                   TALLY_OK);
     CHECK_STATUS(world->write_at(world->context, file, "damage", 6, 20000, &done, &os_error), TALLY_OK);
     CHECK_STATUS(world->sync_data(world->context, file, &os_error), TALLY_OK);
     CHECK_STATUS(world->close_file(world->context, file, &os_error), TALLY_OK);

@@ -14,8 +14,8 @@ static tally_platform *world;
 static tally_store *store;
 static tally_error error;
 static uint64_t key_position[KEYS]; /* TALLY_POSITION_NONE: not used */
-static uint64_t proven; /* events below it were acknowledged as durable */
-static uint64_t handed; /* … as written */
+static uint64_t proven;             /* events below it were acknowledged as durable */
+static uint64_t handed;             /* … as written */
 static uint64_t seed_now;
 static uint64_t step_now;
 static uint64_t told_of, told_until; /* TALLY_TELL=<steps> before step TALLY_STEPS are told */
@@ -29,8 +29,8 @@ static uint64_t setting(const char *name, uint64_t usual)
 static void complain(const char *doing)
 {
     if (test_has_failed()) {
-        printf("#   TALLY_SEED=%" PRIu64 ", step %" PRIu64 ", %" PRIu64 " events, %s; last error: %s %s\n", seed_now, step_now,
-               fact_count, doing, tally_status_name(error.status), error.message);
+        printf("#   TALLY_SEED=%" PRIu64 ", step %" PRIu64 ", %" PRIu64 " events, %s; last error: %s %s\n", seed_now,
+               step_now, fact_count, doing, tally_status_name(error.status), error.message);
     }
 }
 
@@ -219,7 +219,9 @@ static void list_names(void)
 {
     static const char *const prefixes[] = {"", "", "a", "a/", "order", "k", "zz", "none"};
     uint32_t what = 1 + below(3);
-    const char *const *names = what == TALLY_LIST_STREAMS ? stream_names : what == TALLY_LIST_TYPES ? type_names : tag_names;
+    const char *const *names = what == TALLY_LIST_STREAMS ? stream_names
+                               : what == TALLY_LIST_TYPES ? type_names
+                                                          : tag_names;
     uint32_t name_count = what == TALLY_LIST_STREAMS ? STREAMS : what == TALLY_LIST_TYPES ? TYPES : TAGS;
     const char *prefix = prefixes[below(sizeof prefixes / sizeof *prefixes)];
     char text[1024], last[512];
@@ -228,7 +230,9 @@ static void list_names(void)
     uint32_t told = 0, expected = 0;
     size_t count = 1, capacity = 1 + below(4), room = 512 + below(512);
     while (count > 0 && !test_has_failed()) {
-        REQUIRE_STATUS(tally_store_list(store, what, text_of(prefix), after, items, capacity, text, room, &count, &error), TALLY_OK);
+        REQUIRE_STATUS(
+            tally_store_list(store, what, text_of(prefix), after, items, capacity, text, room, &count, &error),
+            TALLY_OK);
         for (size_t i = 0; i < count; i++) {
             uint32_t number = 0;
             while (number < name_count && !same_text(items[i].name, names[number])) number++;
@@ -469,10 +473,12 @@ static bool conditions_hold(void)
     question q = {.stream = STREAMS, .from = now.condition.from_position};
     char pattern[32];
     if (now.condition.type_count != 0) {
-        (void)snprintf(pattern, sizeof pattern, "%.*s", (int)now.condition_types[0].length, now.condition_types[0].bytes);
+        (void)snprintf(pattern, sizeof pattern, "%.*s", (int)now.condition_types[0].length,
+                       now.condition_types[0].bytes);
         q.types[q.type_count++] = pattern;
     }
-    for (uint32_t t = 0; t < TAGS && now.condition.tag_count != 0; t++) q.tags |= (uint32_t)same_text(now.condition_tags[0], tag_names[t]) << t;
+    for (uint32_t t = 0; t < TAGS && now.condition.tag_count != 0; t++)
+        q.tags |= (uint32_t)same_text(now.condition_tags[0], tag_names[t]) << t;
     return next_answer(&q, 0, fact_count) == TALLY_POSITION_NONE;
 }
 
@@ -604,8 +610,14 @@ static void append_again(void)
         switch (below(4)) {
         case 0: now.drafts[0].schema_version++; break;
         case 1: now.drafts[0].stream = text_of("a/another"); break;
-        case 2: now.drafts[0].tag_count = 0; equal = facts[position].tags == 0; break;
-        default: now.data[0][0] ^= 1; equal = facts[position].length == 0; break;
+        case 2:
+            now.drafts[0].tag_count = 0;
+            equal = facts[position].tags == 0;
+            break;
+        default:
+            now.data[0][0] ^= 1;
+            equal = facts[position].length == 0;
+            break;
         }
     }
     if (tell(&status)) {
@@ -646,7 +658,8 @@ static void check_files(const char *path)
 static void do_background_work(void)
 {
     int32_t more = 1;
-    for (uint32_t i = 1 + below(10); i > 0 && more != 0; i--) CHECK_STATUS(tally_store_tick(store, &more, &error), TALLY_OK);
+    for (uint32_t i = 1 + below(10); i > 0 && more != 0; i--)
+        CHECK_STATUS(tally_store_tick(store, &more, &error), TALLY_OK);
 }
 
 static void step(void)
@@ -681,7 +694,8 @@ static void step(void)
     if (told_of != 0 && step_now + told_of > told_until) {
         tally_watermarks m = {0};
         (void)tally_store_watermarks(store, &m, NULL);
-        printf("# %" PRIu64 " %s: %" PRIu64 " events (%" PRIu64 " %" PRIu64 " %" PRIu64 ") %s\n", step_now, doing, fact_count, m.buffered, m.written, m.durable, tally_status_name(error.status));
+        printf("# %" PRIu64 " %s: %" PRIu64 " events (%" PRIu64 " %" PRIu64 " %" PRIu64 ") %s\n", step_now, doing,
+               fact_count, m.buffered, m.written, m.durable, tally_status_name(error.status));
     }
     complain(doing);
 }
