@@ -7,6 +7,25 @@
 #include "log/lookup.h"
 #include "proof/event.h"
 
+/* Of a mapped event that is read next: all lines of a usual frame are asked for at once, so that they come while
+ * its head is waited for. A far one costs half as much then. */
+static void prefetch(const tally_segment *segment, const tally_place *place)
+{
+    enum { LINE = 64, LINES = 10 };
+    const uint8_t *frame = segment->map + place->offset;
+    size_t length = place->length < LINE * LINES ? place->length : LINE * LINES;
+    for (size_t at = 0; at < length; at += LINE) __builtin_prefetch(frame + at);
+    if (segment->touched != NULL) __builtin_prefetch((const void *)&segment->touched[place->ordinal / 32]);
+}
+
+/* Before its offset is known: frames of one log are often alike, so that a place in proportion is often near. Two
+ * waits for memory, for the offset and for the frame, become one then. */
+static void prefetch_guess(const tally_segment *segment, uint64_t ordinal)
+{
+    uint64_t guess = TALLY_SEGMENT_HEADER_BYTES + (ordinal * segment->stride >> TALLY_STRIDE_BITS);
+    if (guess < segment->trailer.data_end) __builtin_prefetch(segment->map + guess);
+}
+
 tally_status tally_lookup_place(const tally_view *view, uint64_t position, tally_place *place, tally_error *error)
 {
     uint64_t limit;
@@ -17,12 +36,14 @@ tally_status tally_lookup_place(const tally_view *view, uint64_t position, tally
     }
     place->segment = segment;
     place->ordinal = (uint32_t)ordinal;
+    if (segment->map != NULL) prefetch_guess(segment, ordinal);
     tally_status status = tally_ask_place(segment, place->ordinal, &place->offset, &limit, error);
     if (status != TALLY_OK) return status;
     place->length = (size_t)(limit - place->offset);
     if (segment->map == NULL) return TALLY_OK; /* its marks, if any, are read with it: one call less */
     tally_frame frame;
     tally_error why;
+    prefetch(segment, place);
     if (tally_frame_find(segment->map + place->offset, place->length, &frame, &why) != TALLY_OK) {
         return tally_segment_damaged(segment, position, place->offset, &why, error);
     }

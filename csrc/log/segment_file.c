@@ -207,7 +207,11 @@ static void map_whole(tally_segment *segment, uint64_t size)
 
 static tally_status open_sealed(tally_segment *segment, uint64_t size, uint32_t map, tally_error *error)
 {
+    uint64_t events = tally_segment_events(segment);
     segment->sealed = true;
+    if (events != 0) {
+        segment->stride = ((segment->trailer.data_end - TALLY_SEGMENT_HEADER_BYTES) << TALLY_STRIDE_BITS) / events;
+    }
     atomic_store_explicit(&segment->end, segment->trailer.data_end, memory_order_relaxed);
     if (!read_table(segment, size)) {
         segment->section_count = 0;

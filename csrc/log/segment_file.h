@@ -28,6 +28,8 @@ struct tally_index;
 #define TALLY_SECTION_POSTINGS "POST"
 #define TALLY_SECTION_VERSION 1u
 
+#define TALLY_STRIDE_BITS 16
+
 typedef struct tally_segment {
     _Atomic(uint32_t) references;
     bool sealed;
@@ -47,6 +49,7 @@ typedef struct tally_segment {
     tally_trailer trailer;
     const uint8_t *map; /* the whole file, or NULL with TALLY_MAP_NEVER */
     size_t map_bytes;
+    uint64_t stride; /* bytes of the log part per event, on the average, with TALLY_STRIDE_BITS behind the point */
     size_t section_count;
     tally_section_entry entries[TALLY_SECTIONS_MAX];
     tally_section sections[TALLY_SECTIONS_MAX];
