@@ -29,6 +29,8 @@ typedef struct node_handle {
 
 /* Texts and data of one event that is appended alone; longer data is held in memory of its own. */
 #define SCRATCH_BYTES 65536
+/* Longer than any name may be, so that the core sees that one is too long. */
+#define NAME_BYTES 1024
 /* Completions that are taken at a time. */
 #define TAKE_MAX 64
 /* 32-bit words of a receipt as JavaScript reads it: tally_receipt as it lies in memory. */
@@ -48,6 +50,10 @@ typedef struct node_store {
     size_t receipt_count;
     napi_ref receipts_array;
     char *scratch;
+    tally_text last_stream; /* of the last append that named them */
+    tally_text last_type;
+    char stream[NAME_BYTES];
+    char type[NAME_BYTES];
     uint32_t references; /* functions and jobs */
     bool in_gate;        /* a gate of JavaScript runs: nothing may be appended */
 } node_store;
@@ -125,9 +131,6 @@ typedef struct node_packed {
     const char *text;
     size_t text_length;
     size_t next_text;
-    const char *blob;
-    size_t blob_length;
-    size_t next_blob;
     bool broken;
 } node_packed;
 

@@ -6,16 +6,20 @@
 /* Appending one event without extras: the path that counts in nanoseconds. Everything else is packed
  * (store_pack.c). */
 
-/* The one number of a call: level in bits 0–1, async in bit 2, try in bit 3, what the data is in bits 4–5, and
- * from bit 8 on the token (async) or the place of the receipt. */
+/* The one number of a call: level in bits 0–1, async in bit 2, try in bit 3, what the data is in bits 4–5 (none,
+ * text of JSON, bytes), whether stream and type are those of the call before in bits 6 and 7, and from bit 8 on the
+ * token (async) or the place of the receipt. Making bytes of a name takes 45 ns, and most calls name what the one
+ * before named. */
 #define CALL_LEVEL(call) ((call) & 3u)
 #define CALL_IS_ASYNC(call) (((call) & 4u) != 0)
 #define CALL_TRIES(call) (((call) & 8u) != 0)
 #define CALL_CONTENT(call) (((call) >> 4) & 3u)
+#define CALL_SAME_STREAM(call) (((call) & 64u) != 0)
+#define CALL_SAME_TYPE(call) (((call) & 128u) != 0)
 #define CALL_PLACE(call) ((call) >> 8)
 
-/* Longer than any name may be, so that the core sees that it is too long. */
-#define NAME_BYTES 1024
+#define CONTENT_JSON 1u
+#define CONTENT_BYTES 2u
 
 static const tally_text contents[] = {{NULL, 0}, {"application/json", 16}, {"application/octet-stream", 24}, {NULL, 0}};
 
@@ -34,12 +38,13 @@ static bool has_lone_surrogate(napi_env env, napi_value value)
     return false;
 }
 
-static bool read_name(napi_env env, napi_value value, char *bytes, tally_text *name)
+/* Into `kept`, where it is for the next call too. */
+static bool read_name(napi_env env, napi_value value, char *bytes, tally_text *kept)
 {
-    TRY_OR_FALSE(env, napi_get_value_string_utf8(env, value, bytes, NAME_BYTES, &name->length));
-    name->bytes = bytes;
-    for (const char *at = bytes; (at = memchr(at, 0xef, name->length - (size_t)(at - bytes))) != NULL; at++) {
-        if (name->length - (size_t)(at - bytes) < 3 || memcmp(at, "\xef\xbf\xbd", 3) != 0) continue;
+    *kept = (tally_text){bytes, 0};
+    TRY_OR_FALSE(env, napi_get_value_string_utf8(env, value, bytes, NAME_BYTES, &kept->length));
+    for (const char *at = bytes; (at = memchr(at, 0xef, kept->length - (size_t)(at - bytes))) != NULL; at++) {
+        if (kept->length - (size_t)(at - bytes) < 3 || memcmp(at, "\xef\xbf\xbd", 3) != 0) continue;
         if (!has_lone_surrogate(env, value)) return true;
         (void)shim_throw_text(env, TALLY_E_UTF8, "a name contains half of a surrogate pair");
         return false;
@@ -47,31 +52,33 @@ static bool read_name(napi_env env, napi_value value, char *bytes, tally_text *n
     return true;
 }
 
-/* The data, in `scratch` when it fits and is text or when a gate of JavaScript might take the memory away; `*own`
- * is to be freed. */
-static bool read_data(napi_env env, node_store *store, napi_value value, tally_draft *draft, char **own)
+/* A copy when a gate of JavaScript might take the memory away; `*own` is to be freed. */
+static bool read_bytes(napi_env env, const node_store *store, napi_value value, tally_draft *draft, char **own)
 {
-    napi_valuetype type = napi_undefined;
-    TRY_OR_FALSE(env, napi_typeof(env, value, &type));
-    if (type == napi_undefined) return true;
-    if (type == napi_string) {
-        size_t length = 0;
-        TRY_OR_FALSE(env, napi_get_value_string_utf8(env, value, store->scratch, SCRATCH_BYTES, &length));
-        draft->data = store->scratch;
-        /* A longer text was cut at a whole character, at most three bytes before the end. */
-        if (length + 4 >= SCRATCH_BYTES) draft->data = *own = shim_copy_text(env, value, &length);
-        draft->length = length;
-        return draft->data != NULL;
-    }
-    shim_bytes(env, value, &draft->data, &draft->length);
+    void *bytes = NULL;
+    if (!shim_array(env, value, napi_uint8_array, &bytes, &draft->length)) return false;
+    draft->data = bytes;
     if (store->gates == NULL || draft->length == 0) return true;
     *own = malloc(draft->length);
     if (*own == NULL) {
         (void)shim_throw_text(env, TALLY_E_NO_MEMORY, "no memory for the data of an event");
         return false;
     }
-    draft->data = memcpy(*own, draft->data, draft->length);
+    draft->data = memcpy(*own, bytes, draft->length);
     return true;
+}
+
+/* In `scratch` when it fits; otherwise `*own` is to be freed. */
+static bool read_data(napi_env env, node_store *store, uint32_t content, napi_value value, tally_draft *draft,
+                      char **own)
+{
+    if (content == CONTENT_BYTES) return read_bytes(env, store, value, draft, own);
+    if (content != CONTENT_JSON) return true;
+    TRY_OR_FALSE(env, napi_get_value_string_utf8(env, value, store->scratch, SCRATCH_BYTES, &draft->length));
+    draft->data = store->scratch;
+    /* A longer text was cut at a whole character, at most three bytes before the end. */
+    if (draft->length + 4 >= SCRATCH_BYTES) draft->data = *own = shim_copy_text(env, value, &draft->length);
+    return draft->data != NULL;
 }
 
 /* undefined: it is done, or accepted; true: the queue is full, or somebody holds a lock */
@@ -107,23 +114,29 @@ static napi_value commit(napi_env env, node_store *store, uint32_t call, const t
     return answer(env, status, &error);
 }
 
-/* append(call, stream, type, data) */
+static bool read_draft(napi_env env, node_store *store, uint32_t call, const napi_value *arguments,
+                       tally_draft *draft, char **own)
+{
+    if (!CALL_SAME_STREAM(call) && !read_name(env, arguments[1], store->stream, &store->last_stream)) return false;
+    if (!CALL_SAME_TYPE(call) && !read_name(env, arguments[2], store->type, &store->last_type)) return false;
+    draft->stream = store->last_stream;
+    draft->type = store->last_type;
+    draft->content_type = contents[CALL_CONTENT(call)];
+    return read_data(env, store, CALL_CONTENT(call), arguments[3], draft, own);
+}
+
+/* append(call, stream, type, data). After a call that threw, the next one names its stream and type. */
 static napi_value append(napi_env env, napi_callback_info info)
 {
     napi_value arguments[4];
-    char stream[NAME_BYTES];
-    char type[NAME_BYTES];
     char *own = NULL;
     uint32_t call = 0;
+    napi_value result = NULL;
     tally_draft draft = {.size = sizeof draft};
     node_store *store = store_arguments(env, info, 4, arguments);
     if (store == NULL || !shim_get_uint32(env, arguments[0], &call)) return NULL;
     if (store->in_gate) return shim_throw_text(env, TALLY_E_WOULD_BLOCK, "a gate may not append to its store");
-    if (!read_name(env, arguments[1], stream, &draft.stream)) return NULL;
-    if (!read_name(env, arguments[2], type, &draft.type)) return NULL;
-    draft.content_type = contents[CALL_CONTENT(call)];
-    napi_value result = NULL;
-    if (read_data(env, store, arguments[3], &draft, &own)) result = commit(env, store, call, &draft);
+    if (read_draft(env, store, call, arguments, &draft, &own)) result = commit(env, store, call, &draft);
     free(own);
     return result;
 }

@@ -10,11 +10,10 @@
  *            occurred (2)}, the lengths of its tags, then each of id, correlation, causation that its flags
  *           name (4 words); then expectations {length of stream, what, version (2)}, then conditions
  *           {types, tags, from (2), their lengths}
- *   text    all texts in that order, without anything between them
- *   blob    all bytes that are not text: data and keys */
+ *   bytes   all texts and data in that order, without anything between them
+ *
+ * Both are memory that node/lib keeps to itself: no gate can take it away. */
 
-#define PACKED_BLOB_DATA 1u
-#define PACKED_BLOB_KEY 2u
 #define PACKED_ID 4u
 #define PACKED_CORRELATION 8u
 #define PACKED_CAUSATION 16u
@@ -36,8 +35,6 @@ typedef struct pack {
     tally_append_condition *conditions;
     tally_text *texts; /* of tags and types, and how many are used */
     size_t text_count;
-    char *text;
-    char *blob; /* a copy, when a gate might take the memory away; else NULL */
 } pack;
 
 static void pack_free(pack *packed)
@@ -46,19 +43,6 @@ static void pack_free(pack *packed)
     free(packed->expectations);
     free(packed->conditions);
     free(packed->texts);
-    free(packed->text);
-    free(packed->blob);
-}
-
-static tally_text blob_part(node_packed *in, size_t length)
-{
-    if (length > in->blob_length - in->next_blob) {
-        in->broken = true;
-        return (tally_text){NULL, 0};
-    }
-    tally_text part = {in->blob + in->next_blob, length};
-    in->next_blob += length;
-    return part;
 }
 
 /* As packed_text, with a length that was read before. */
@@ -101,10 +85,10 @@ static void read_draft(pack *packed, tally_draft *draft, const tally_draft *befo
     bool is_same = (flags & PACKED_SAME_TYPE) != 0 && before != NULL;
     draft->type = is_same ? before->type : text_part(in, lengths[1]);
     draft->content_type = is_same ? before->content_type : text_part(in, lengths[2]);
-    tally_text data = (flags & PACKED_BLOB_DATA) != 0 ? blob_part(in, lengths[3]) : text_part(in, lengths[3]);
+    tally_text data = text_part(in, lengths[3]);
     draft->data = data.bytes;
     draft->length = data.length;
-    draft->idempotency_key = (flags & PACKED_BLOB_KEY) != 0 ? blob_part(in, lengths[5]) : text_part(in, lengths[5]);
+    draft->idempotency_key = text_part(in, lengths[5]);
     draft->tag_count = lengths[4];
     draft->tags = names(packed, lengths[4]);
     if ((flags & PACKED_ID) != 0) draft->id = packed_uuid(in);
@@ -167,42 +151,6 @@ static bool make_room(napi_env env, pack *packed)
     return false;
 }
 
-/* More than one character: a text that is not ASCII comes out longer than its code units even when it is cut. */
-#define ROOM 8
-
-/* The text, whose code units JavaScript knows. When all of it is ASCII the lengths are those in bytes; else
- * `*retry`: JavaScript packs them again, counting bytes. */
-static bool read_text(napi_env env, pack *packed, napi_value value, uint32_t bytes, bool *retry)
-{
-    packed->text = malloc((size_t)bytes + ROOM);
-    if (packed->text == NULL) {
-        (void)shim_throw_text(env, TALLY_E_NO_MEMORY, "no memory for the events");
-        return false;
-    }
-    size_t length = 0;
-    TRY_OR_FALSE(env, napi_get_value_string_utf8(env, value, packed->text, (size_t)bytes + ROOM, &length));
-    *retry = length != bytes;
-    packed->in.text = packed->text;
-    packed->in.text_length = length;
-    return true;
-}
-
-static bool read_blob(napi_env env, const node_store *store, pack *packed, napi_value value)
-{
-    const void *bytes = NULL;
-    node_packed *in = &packed->in;
-    shim_bytes(env, value, &bytes, &in->blob_length);
-    in->blob = bytes;
-    if (store->gates == NULL || in->blob_length == 0) return true;
-    packed->blob = malloc(in->blob_length);
-    if (packed->blob == NULL) {
-        (void)shim_throw_text(env, TALLY_E_NO_MEMORY, "no memory for the events");
-        return false;
-    }
-    in->blob = memcpy(packed->blob, bytes, in->blob_length);
-    return true;
-}
-
 static tally_status commit(node_store *store, const pack *packed, tally_receipt *receipts, tally_error *error)
 {
     tally_append_options options = {
@@ -222,7 +170,7 @@ static tally_status commit(node_store *store, const pack *packed, tally_receipt 
                                     store->completions, packed->token, receipts, error);
 }
 
-/* What appendPacked answers: 0 done or accepted, 1 busy, 2 pack again and count bytes. */
+/* What appendPacked answers: 0 done or accepted, 1 busy. */
 static napi_value commit_packed(napi_env env, node_store *store, const pack *packed, napi_value receipts_value)
 {
     void *receipts = NULL;
@@ -239,30 +187,31 @@ static napi_value commit_packed(napi_env env, node_store *store, const pack *pac
     return shim_throw(env, &error);
 }
 
-/* appendPacked(words, count of them, text, its length in bytes as the words have it, blob, receipts). The
- * receipts' memory is JavaScript's own, and it keeps it until the completion has come. */
+/* appendPacked(words, count of them, bytes, count of them, receipts). JavaScript keeps the receipts' memory until
+ * the completion has come. */
 static napi_value append_packed(napi_env env, napi_callback_info info)
 {
-    napi_value arguments[6];
+    napi_value arguments[5];
     void *words = NULL;
-    uint32_t used = 0;
-    uint32_t bytes = 0;
-    bool retry = false;
+    void *bytes = NULL;
+    uint32_t word_count = 0;
+    uint32_t byte_count = 0;
     pack packed = {.level = 0};
-    node_store *store = store_arguments(env, info, 6, arguments);
+    node_packed *in = &packed.in;
+    node_store *store = store_arguments(env, info, 5, arguments);
     if (store == NULL) return NULL;
     if (store->in_gate) return shim_throw_text(env, TALLY_E_WOULD_BLOCK, "a gate may not append to its store");
-    if (!shim_array(env, arguments[0], napi_uint32_array, &words, &packed.in.word_count)) return NULL;
-    if (!shim_get_uint32(env, arguments[1], &used) || !shim_get_uint32(env, arguments[3], &bytes)) return NULL;
-    if (used < packed.in.word_count) packed.in.word_count = used;
-    packed.in.words = words;
+    if (!shim_array(env, arguments[0], napi_uint32_array, &words, &in->word_count)) return NULL;
+    if (!shim_array(env, arguments[2], napi_uint8_array, &bytes, &in->text_length)) return NULL;
+    if (!shim_get_uint32(env, arguments[1], &word_count) || !shim_get_uint32(env, arguments[3], &byte_count)) return NULL;
+    if (word_count < in->word_count) in->word_count = word_count;
+    if (byte_count < in->text_length) in->text_length = byte_count;
+    in->words = words;
+    in->text = bytes;
     napi_value result = NULL;
-    if (read_text(env, &packed, arguments[2], bytes, &retry) && read_blob(env, store, &packed, arguments[4])) {
-        if (retry) result = shim_number(env, 2);
-        else if (make_room(env, &packed)) {
-            read_all(&packed);
-            if (packed_is_whole(env, &packed.in)) result = commit_packed(env, store, &packed, arguments[5]);
-        }
+    if (make_room(env, &packed)) {
+        read_all(&packed);
+        if (packed_is_whole(env, in)) result = commit_packed(env, store, &packed, arguments[4]);
     }
     pack_free(&packed);
     return result;

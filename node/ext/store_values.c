@@ -75,8 +75,7 @@ tally_uuid packed_uuid(node_packed *packed)
 
 bool packed_is_whole(napi_env env, const node_packed *packed)
 {
-    if (!packed->broken && packed->next_word == packed->word_count && packed->next_text == packed->text_length &&
-        packed->next_blob == packed->blob_length) {
+    if (!packed->broken && packed->next_word == packed->word_count && packed->next_text == packed->text_length) {
         return true;
     }
     (void)shim_throw_text(env, TALLY_E_PANIC, "packed arguments do not end where they should");

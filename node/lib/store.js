@@ -38,7 +38,6 @@ const ASYNC = 4;
 const TRY = 8;
 const JSON_DATA = 16;
 const BYTES_DATA = 32;
-const PLACE = 256;
 
 const BUFFERED = 1;
 const DURABLE = 3;
@@ -106,10 +105,16 @@ function busy() {
   return new BusyError('the queue of the store is full', { hint: 'use append, which waits for its turn' });
 }
 
-/** Bits for data without extras: what it is. Text of JSON is made here. */
+/** Bits for data without extras: what it is. */
 function plain(data) {
   if (data === undefined) return 0;
   return isBytes(data) ? BYTES_DATA : JSON_DATA;
+}
+
+/** As the addon takes it: text of JSON, a Uint8Array, or undefined. */
+function bodyOf(bits, data) {
+  if ((bits & JSON_DATA) !== 0) return jsonOf(data);
+  return (bits & BYTES_DATA) === 0 ? undefined : bytesOf(data);
 }
 
 /* ------------------------------------------------------------------------------------------------- store */
@@ -222,17 +227,16 @@ class Store {
     const core = this.#core;
     checkNames(stream, type);
     const bits = level | plain(data);
-    let body = (bits & JSON_DATA) === 0 ? data : jsonOf(data);
+    let body = bodyOf(bits, data);
     if (level === BUFFERED && core.appending === 0) {
-      const call = bits | TRY | (core.slot() * PLACE);
-      if (core.native.append(call, stream, type, body) !== true) return Promise.resolve(core.receipt());
+      if (core.append(bits | TRY, core.slot(), stream, type, body)) return Promise.resolve(core.receipt());
     }
     return new Promise((resolve, reject) => {
       const call = new Call(resolve, reject, null);
-      const go = (token) => core.native.append(bits | ASYNC | (token * PLACE), stream, type, body) !== true;
+      const go = (token) => core.append(bits | ASYNC, token, stream, type, body);
       try {
         // What waits must not change any more.
-        if (!core.submit(call, go) && (bits & BYTES_DATA) !== 0) body = Buffer.from(bytesOf(body));
+        if (!core.submit(call, go) && (bits & BYTES_DATA) !== 0) body = Buffer.from(body);
       } catch (error) {
         reject(core.explain(error));
       }
@@ -266,9 +270,8 @@ class Store {
       if (level !== 0 && core.codecs.codec === undefined) {
         checkNames(stream, type);
         const bits = level | plain(data);
-        const body = (bits & JSON_DATA) === 0 ? data : jsonOf(data);
-        const call = bits | (core.slot() * PLACE);
-        if (core.native.append(call, stream, type, body) === true) throw busy();
+        const body = bodyOf(bits, data);
+        if (!core.append(bits, core.slot(), stream, type, body)) throw busy();
         return core.receipt();
       }
       const read = readOptions(options, appendSyncChecks, 'appendSync');

@@ -17,6 +17,11 @@ const POLL_MS = 5;
 const RETRY_MS = 1;
 const STOP = 2;
 
+/* Bits of the addon's append. */
+const SAME_STREAM = 64;
+const SAME_TYPE = 128;
+const PLACE = 256;
+
 /** One call that was given to the store's thread. */
 class Call {
   constructor(resolve, reject, pack) {
@@ -79,6 +84,8 @@ class StoreCore {
   #timer = undefined;
   #alive = 0;
   #isRef = false;
+  #stream = undefined;
+  #type = undefined;
   #slab = null;
   #slot = SLAB_RECEIPTS;
   #growths = new Map();
@@ -258,7 +265,29 @@ class StoreCore {
     return made;
   }
 
-  /* ------------------------------------------------------------------------------------- receipts at once */
+  /* --------------------------------------------------------------------------------- one plain append */
+
+  /**
+   * Appends one event without extras. The addon remembers stream and type of the last call: names that are the
+   * same again are not handed over. @returns whether it was taken; false: busy
+   */
+  append(bits, place, stream, type, body) {
+    let call = bits + place * PLACE;
+    let [streamNow, typeNow] = [stream, type];
+    if (stream === this.#stream) {
+      call += SAME_STREAM;
+      streamNow = undefined;
+    }
+    if (type === this.#type) {
+      call += SAME_TYPE;
+      typeNow = undefined;
+    }
+    this.#stream = this.#type = undefined;
+    const busy = this.native.append(call, streamNow, typeNow, body);
+    this.#stream = stream;
+    this.#type = type;
+    return busy !== true;
+  }
 
   /** The place of the next receipt. */
   slot() {
