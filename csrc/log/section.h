@@ -1,8 +1,8 @@
 /* A section's content: bytes in pages of 4096, the last 4 of each its salted CRC, checked at first touch.
  *
- * So an index that lies is noticed where it is used, and opening a store reads none of it. Multi-byte
- * numbers never straddle a page: a page holds 4092 bytes of content, and numbers are aligned to their size
- * within the content's own 4-byte units; readers fetch u64 as two u32. */
+ * So an index that lies is noticed where it is used, and opening a store reads none of it. The CRC covers the
+ * page's place in the file too: a page in another's place does not check. Numbers are aligned to 4 within the
+ * content, of which a page holds 4092 bytes: a u32 never straddles two pages, a u64 may. */
 #ifndef TALLY_LOG_SECTION_H
 #define TALLY_LOG_SECTION_H
 
@@ -43,10 +43,10 @@ tally_status tally_section_end(tally_section_writer *writer, uint64_t *end, tall
 typedef struct tally_section {
     const tally_folder *folder;
     const char *name;
-    tally_file file;        /* used when `pages` is NULL */
-    const uint8_t *pages;   /* the mapped section */
-    uint64_t offset;        /* in the file */
-    uint64_t length;        /* of the content */
+    tally_file file;      /* used when `pages` is NULL */
+    const uint8_t *pages; /* the mapped section */
+    uint64_t offset;      /* in the file */
+    uint64_t length;      /* of the content */
     uint32_t seed;
     _Atomic(uint32_t) *checked; /* a bit per page; may be NULL: then each page is checked at each touch */
 } tally_section;
