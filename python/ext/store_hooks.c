@@ -7,8 +7,10 @@
  * the core; it is kept per thread until the core has returned. */
 #include "store_shim.h"
 
-static _Thread_local unsigned hooks_depth;
-static _Thread_local PyObject *hooks_exception;
+#define THREAD_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
+
+THREAD_LOCAL unsigned hooks_depth;
+THREAD_LOCAL PyObject *hooks_exception;
 
 void hooks_enter(void) { hooks_depth++; }
 void hooks_leave(void) { hooks_depth--; }

@@ -262,13 +262,13 @@ typedef struct store_bridge {
 } store_bridge;
 
 store_bridge *bridge_new(struct py_store *store);
-void bridge_drop(void *bridge);
+void bridge_drop(void *user_data);
 /* Around the calls that may run handlers or gates on this thread. */
 void hooks_enter(void);
 void hooks_leave(void);
 /* After such a call: raises what a hook raised that must reach the caller, or the class of `status`.
  * 0 when there is neither. */
-int hooks_answer(struct py_store *store, tally_status status, const tally_error *error);
+int hooks_answer(struct py_store *self, tally_status status, const tally_error *error);
 
 /* --------------------------------------------------------------------------------------- store.c */
 
@@ -319,8 +319,11 @@ PyObject *store_head(py_store *self, PyObject *stream);
 STORE_VECTOR_METHOD(store_list);
 STORE_VECTOR_METHOD(store_ancestors);
 
-/* store_reader.c */
+/* store_query.c */
 STORE_VECTOR_METHOD(store_read);
+
+/* store_reader.c */
+PyObject *reader_open(py_store *store, const tally_query *query, uint64_t limit);
 
 /* store_wait.c */
 PyObject *store_watermarks(py_store *self, PyObject *unused);
