@@ -48,7 +48,9 @@ static tally_status check_values(const tally_store_options *known, tally_error *
         (known->segment_bytes < TALLY_SEGMENT_BYTES_MIN || known->segment_bytes > TALLY_SEGMENT_BYTES_MAX)) {
         return tally_fail(error, TALLY_E_RANGE, "segment_bytes is out of range: 64 KiB to 32 GiB");
     }
-    return known->name.length == 0 ? TALLY_OK : tally_store_name_check(known->name.bytes, known->name.length, error);
+    if (known->name.length == 0) return TALLY_OK;
+    if (known->name.bytes == NULL) return tally_fail(error, TALLY_E_NULL, "name is NULL, but its length is not 0");
+    return tally_store_name_check(known->name.bytes, known->name.length, error);
 }
 
 tally_status tally_store_options_read(const tally_store_options *options, tally_store_options *known,
