@@ -232,8 +232,10 @@ static void run(void *user_data)
             served = log->serve(log->owner);
             tally_log_lock(log);
         }
-        busy = served || (more && !log->stopping);
-        if (!busy && !log->work_wanted && !log->stopping) rest(log, rest_ns(log));
+        busy = served || log->work_wanted || (more && !log->stopping);
+        if (busy || log->stopping) continue;
+        rest(log, rest_ns(log));
+        busy = true; /* one round at least after each rest: what was asked for before the end is done */
     }
     tally_log_unlock(log);
 }
