@@ -48,7 +48,8 @@ class Good:
 
     @cached_property
     def platform(self) -> CData:
-        return self.box.memory_platform()
+        """The world where the stores of the box are."""
+        return self.box.memory()
 
     @cached_property
     def path(self) -> str:
@@ -143,7 +144,8 @@ class Detail(Role):
 
 @dataclass(frozen=True)
 class Given(Role):
-    """A pointer to a struct that is read; see structs.py. `both_ways`: its size is in, the rest is out."""
+    """A pointer to a struct that is read; see structs.py, where `struct` is the name of a shape: "tally_x@here" is a
+    tally_x of which here another thing is good. `both_ways`: its size is in, the rest is out."""
 
     struct: str
     optional: bool = False

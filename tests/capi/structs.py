@@ -39,6 +39,8 @@ class NameMember:
     minimum: int = 0
     # The library's own names are refused: E_NAME.
     owned: bool = False
+    # Of few letters, so that all others are E_NAME.
+    ascii: bool = False
     # Any bytes at all.
     raw: bool = False
     good: tuple[str, ...] = ("a", "é", "日本語", "a b")
@@ -51,13 +53,13 @@ class Shape:
     refused: tuple[tuple[str, Any, str], ...] = ()
     lengths: tuple[tuple[str, LengthMember], ...] = ()
     texts: tuple[tuple[str, TextMember], ...] = ()
-    names: dict[str, NameMember] = field(default_factory=dict)
-    # Arrays of names: (member, count, what each is).
-    lists: tuple[tuple[str, str, NameMember], ...] = ()
     # Arrays of numbers that must be aligned.
     aligned: tuple[str, ...] = ()
     # What a larger struct with a tail that is not zero gets.
     tail: str = "E_STRUCT_SIZE"
+    names: dict[str, NameMember] = field(default_factory=dict)
+    # Arrays of names: (member, count, what each is).
+    lists: tuple[tuple[str, str, NameMember], ...] = ()
 
 
 def nothing(good: Good) -> dict[str, Any]:
@@ -156,6 +158,16 @@ SHAPES: dict[str, Shape] = {
         (("name", TextMember("name_length", constant("TALLY_HANDLER_NAME_MAX"))),),
         ("kinds",),
     ),
+    "tally_handler_options@store": Shape(
+        lambda good: {"name": good.box.fenced.put(b"a name", "char *"), "name_length": 6, "priority": -1},
+        (*bits("flags", 3), RESERVED, ("kind_count", 1, "E_OPTION")),
+        (
+            ("name_length", LengthMember("name")),
+            ("kind_count", LengthMember("kinds", too_long="E_OPTION", null="E_OPTION")),
+        ),
+        (("name", TextMember("name_length", constant("TALLY_HANDLER_NAME_MAX"))),),
+        ("kinds",),
+    ),
     "tally_observer": Shape(observer, (("outcome", ffi.NULL, "E_NULL"),)),
     "tally_part": Shape(
         part,
@@ -226,7 +238,7 @@ SHAPES: dict[str, Shape] = {
             ("segment_bytes", constant("TALLY_SEGMENT_BYTES_MAX") + 1, "E_RANGE"),
         ),
         names={
-            "name": NameMember(constant("TALLY_STORE_NAME_MAX"), good=("a", "A.b/c_d-9")),
+            "name": NameMember(constant("TALLY_STORE_NAME_MAX"), ascii=True, good=("a", "A.b/c_d-9")),
         },
     ),
     "tally_store_statistics": Shape(nothing, tail="OK"),
@@ -360,15 +372,20 @@ NESTED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )
 
 
+def struct_of(name: str) -> str:
+    """The struct of a shape."""
+    return name.split("@")[0]
+
+
 def build(good: Good, name: str, /, **changes: Any) -> CData:
     members = {**SHAPES[name].good(good), **changes}
-    return good.box.struct(name, **members)
+    return good.box.struct(struct_of(name), **members)
 
 
 def image(good: Good, name: str, size: int, tail: bytes = b"") -> bytes:
     """The bytes of a good struct that says it is `size` long, cut or with a longer tail."""
     made = build(good, name)
-    whole = bytearray(ffi.buffer(made, ffi.sizeof(name))[:])
+    whole = bytearray(ffi.buffer(made, ffi.sizeof(struct_of(name)))[:])
     whole[:8] = size.to_bytes(8, "little")
     return bytes(whole) + tail
 

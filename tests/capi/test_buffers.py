@@ -1,6 +1,8 @@
 """Rule 12: a result buffer that is too small says what it needs and consumes nothing; rule 14: a batch names the items
 that it refused."""
 
+import time
+
 import pytest
 
 from . import header
@@ -10,7 +12,15 @@ from .roles import Buffer
 from .table import TABLE
 
 # Which test of this file looks at a function with a result buffer.
-TESTED = {"tally_registry_handlers": "handlers", "tally_ring_drain": "ring"}
+TESTED = {
+    "tally_registry_handlers": "handlers",
+    "tally_ring_drain": "ring",
+    "tally_completions_take": "completions",
+    "tally_reader_next": "reader",
+    "tally_store_get": "event",
+    "tally_store_list": "names_that",
+    "tally_store_ancestors": "ancestors",
+}
 
 
 def test_every_function_with_a_result_buffer_is_tested_here() -> None:
@@ -136,6 +146,113 @@ def test_a_ring_counts_what_it_could_not_keep(box: Box) -> None:
     check(lib.tally_ring_count(ring, counts, ffi.NULL))
     assert (counts.pushed, counts.drained, counts.dropped_full, counts.dropped_long) == (2, 0, 1, 1)
     assert Drain(box, ring).take(4, 64) == ("OK", [b"1", b"12345678"])
+
+
+# ------------------------------------------------------------------------------------------------------- stores
+
+
+def fill(box: Box, count: int) -> CData:
+    """A store with that many events, in streams capi/1 and s/0, s/1, …"""
+    store = box.store()
+    for number in range(1, count):
+        options = box.struct("tally_append_options", durability=1)
+        draft = box.draft(f"s/{number % 3}".encode(), data=b"x" * number)
+        check(lib.tally_store_append(store, draft, options, ffi.NULL, ffi.NULL))
+    return store
+
+
+def test_an_event_that_does_not_fit_says_how_much_it_needs(box: Box) -> None:
+    store = box.store()
+    needed, event, error = ffi.new("size_t *"), ffi.new("tally_event *"), ffi.new("tally_error *")
+    assert name_of(lib.tally_store_get(store, 0, ffi.NULL, 0, needed, event, error)) == "E_SPACE"
+    enough = needed[0]
+    assert enough > 0
+    for room in (1, enough - 1):
+        small = box.fenced.put(bytes([JUNK]) * room, "char *")
+        assert name_of(lib.tally_store_get(store, 0, small, room, needed, event, error)) == "E_SPACE"
+        assert needed[0] == enough
+        assert ffi.buffer(small, room)[:] == bytes([JUNK]) * room
+        assert ffi.buffer(event)[:] == bytes(ffi.sizeof("tally_event"))
+    exact = box.fenced.put(bytes(enough), "char *")
+    check(lib.tally_store_get(store, 0, exact, enough, needed, event, error))
+    assert needed[0] == enough
+    assert ffi.buffer(event.data, event.length)[:] == b"data"
+    assert address(exact) <= address(event.data) < address(exact) + enough
+
+
+def test_a_page_of_a_reader_takes_no_more_than_it_was_asked_for(box: Box) -> None:
+    reader = box.reader(fill(box, 7))
+    count = ffi.new("size_t *")
+    seen = []
+    size = ffi.sizeof("tally_event")
+    while count[0] or not seen:
+        page = box.fenced.put(bytes([JUNK]) * (2 * size), "tally_event *")
+        check(lib.tally_reader_next(reader, page, 2, count, ffi.NULL))
+        seen += [page[i].position for i in range(count[0])]
+        rest = ffi.buffer(page, 2 * size)[count[0] * size :]
+        assert rest == bytes([JUNK]) * len(rest)
+    assert seen == list(range(7))
+
+
+def test_names_that_do_not_fit_are_given_by_the_next_page(box: Box) -> None:
+    store = fill(box, 7)
+    items, count = box.new("tally_listed[4]"), ffi.new("size_t *")
+    error = ffi.new("tally_error *")
+
+    def page(after: bytes, room: int, capacity: int = 4) -> tuple[str, list[str]]:
+        there = box.fenced.put(bytes([JUNK]) * room, "char *") if room else ffi.NULL
+        nothing = {"bytes": ffi.NULL, "length": 0}
+        status = lib.tally_store_list(store, 1, nothing, box.text(after), items, capacity, there, room, count, error)
+        return name_of(status), [text(items[i].name.bytes, items[i].name.length) for i in range(count[0])]
+
+    assert page(b"", 0) == ("E_SPACE", [])
+    assert page(b"", 5) == ("E_SPACE", [])
+    assert page(b"", 6) == ("OK", ["capi/1"])
+    assert page(b"", 11) == ("OK", ["capi/1", "s/0"])
+    assert page(b"s/0", 100) == ("OK", ["s/1", "s/2"])
+    assert page(b"", 100, 3) == ("OK", ["capi/1", "s/0", "s/1"])
+    assert page(b"s/2", 0) == ("OK", [])
+    assert page(b"zzz", 100) == ("OK", [])
+
+
+def test_more_ancestors_than_there_is_room_for_end_at_the_limit(box: Box) -> None:
+    store = fill(box, 10)  # s/0 has events 3, 6, 9
+    count, ended = ffi.new("size_t *"), ffi.new("uint32_t *")
+
+    def climb(capacity: int) -> tuple[list[int], int]:
+        room = box.fenced.put(bytes([JUNK]) * (8 * capacity), "uint64_t *")
+        check(lib.tally_store_ancestors(store, 9, room, capacity, count, ended, ffi.NULL))
+        return [room[i] for i in range(count[0])], ended[0]
+
+    assert climb(1) == ([9], 2)
+    assert climb(2) == ([9, 6], 2)
+    assert climb(3) == ([9, 6, 3], 1)
+    assert climb(4) == ([9, 6, 3], 1)
+
+
+def test_completions_that_do_not_fit_stay(box: Box) -> None:
+    store = box.store()
+    completions = box.open("completions")
+    for token in range(5):
+        draft = box.draft()
+        check(
+            lib.tally_store_append_async(store, draft, 1, ffi.NULL, completions, token, ffi.NULL, ffi.NULL)
+        )
+    check(lib.tally_store_sync(store, ffi.NULL))
+    size = ffi.sizeof("tally_completion")
+    count = ffi.new("size_t *")
+    seen: list[int] = []
+    for _ in range(10000):
+        items = box.new("tally_completion[2]")
+        ffi.memmove(items, bytes([JUNK]) * (2 * size), 2 * size)
+        check(lib.tally_completions_take(completions, items, 2, count, ffi.NULL))
+        rest = ffi.buffer(items)[count[0] * size :]
+        assert rest == bytes([JUNK]) * len(rest)
+        seen += [items[i].token for i in range(count[0])]
+        if len(seen) == 5:
+            break
+        time.sleep(0.001)
+    assert seen == [0, 1, 2, 3, 4]
 
 
 # ------------------------------------------------------------------------------------------------------ batches

@@ -10,12 +10,12 @@ from . import header
 from .attempt import Attempt
 from .library import TOO_LONG, Box, CData, address, constant, ffi
 from .roles import Given
-from .structs import SHAPES, NameMember, Shape, Site, build, image, sites
+from .structs import SHAPES, NameMember, Shape, Site, build, image, sites, struct_of
 from .table import TABLE
 
 MOST = constant("TALLY_STRUCT_SIZE_MAX")
 SITES = [(name, site) for name in SHAPES for site in sites(name)]
-SIZED = [(name, site) for name, site in SITES if header.structs()[name].is_sized]
+SIZED = [(name, site) for name, site in SITES if header.structs()[struct_of(name)].is_sized]
 
 
 # The handlers of native.h get a notice that notify has looked at.
@@ -42,7 +42,7 @@ class Try:
 
     def pointer(self, data: bytes) -> CData:
         """Aligned; ends where memory ends, or at most seven bytes before."""
-        return self.box.fenced.put(data + bytes(-len(data) % 8), f"{self.name} *")
+        return self.box.fenced.put(data + bytes(-len(data) % 8), f"{struct_of(self.name)} *")
 
     def expect(self, outcome: str | set[str], pointer: CData) -> None:
         """A set: any of these."""
@@ -64,13 +64,13 @@ class Try:
 @each_sized
 def test_a_struct_of_the_known_size_is_accepted_and_nothing_behind_it_is_read(name: str, site: Site, box: Box) -> None:
     case = Try(name, site, box)
-    case.expect("OK", case.pointer(case.image(ffi.sizeof(name))))
+    case.expect("OK", case.pointer(case.image(ffi.sizeof(struct_of(name)))))
 
 
 @each_sized
 def test_a_size_below_the_first_version_or_above_the_maximum_is_refused_unread(name: str, site: Site, box: Box) -> None:
     case = Try(name, site, box)
-    known = ffi.sizeof(name)
+    known = ffi.sizeof(struct_of(name))
     for size in (0, 1, 8, known - 8, known - 1, MOST + 1, 2**31, 2**63, 2**64 - 1):
         only_the_size = case.pointer(size.to_bytes(8, "little"))
         case.expect("E_STRUCT_SIZE", only_the_size)
@@ -79,7 +79,7 @@ def test_a_size_below_the_first_version_or_above_the_maximum_is_refused_unread(n
 @each_sized
 def test_a_larger_struct_with_a_zero_tail_is_accepted(name: str, site: Site, box: Box) -> None:
     case = Try(name, site, box)
-    known = ffi.sizeof(name)
+    known = ffi.sizeof(struct_of(name))
     for size in (known + 1, known + 8, MOST):
         case.expect("OK", case.pointer(case.image(size, bytes(size - known))))
 
@@ -87,7 +87,7 @@ def test_a_larger_struct_with_a_zero_tail_is_accepted(name: str, site: Site, box
 @each_sized
 def test_a_larger_struct_with_another_tail_is_refused(name: str, site: Site, box: Box) -> None:
     case = Try(name, site, box)
-    known = ffi.sizeof(name)
+    known = ffi.sizeof(struct_of(name))
     for size in (known + 1, known + 8, MOST):
         tail = bytes(size - known - 1) + b"\1"
         case.expect(case.shape.tail, case.pointer(case.image(size, tail)))
@@ -98,8 +98,8 @@ def test_a_larger_struct_with_another_tail_is_refused(name: str, site: Site, box
 def test_a_misaligned_struct_is_refused(name: str, site: Site, box: Box) -> None:
     case = Try(name, site, box)
     for offset in (1, 4, 7):
-        whole = case.pointer(bytes(offset) + case.image(ffi.sizeof(name)))
-        case.expect("E_ALIGNMENT", ffi.cast(f"{name} *", address(whole) + offset))
+        whole = case.pointer(bytes(offset) + case.image(ffi.sizeof(struct_of(name))))
+        case.expect("E_ALIGNMENT", ffi.cast(f"{struct_of(name)} *", address(whole) + offset))
 
 
 @each
@@ -108,7 +108,7 @@ def test_no_struct_means_the_defaults_or_is_refused(name: str, site: Site, box: 
     role = TABLE[site.function].roles.get(site.label.split(".")[1])
     nested = site.label.count(".") > 1
     if isinstance(role, Given):
-        case.expect("OK" if role.optional or nested else "E_NULL", ffi.cast(f"{name} *", 0))
+        case.expect("OK" if role.optional or nested else "E_NULL", ffi.cast(f"{struct_of(name)} *", 0))
 
 
 def refusals() -> Iterator[Any]:
@@ -192,7 +192,8 @@ def test_a_name_in_a_struct_is_checked(name: str, site: Site, box: Box) -> None:
     for member, rule in case.shape.names.items():
         for data, error in wrong_names(rule):
             if rule.alone != "E_ARGUMENT":
-                case.with_members({error, rule.alone} if rule.alone != "OK" else error, **{member: box.text(data)})
+                others = {rule.alone, "E_NAME" if rule.ascii else error} - {"OK"}
+                case.with_members({error} | others, **{member: box.text(data)})
         for data in right_names(rule):
             case.with_members(rule.alone, **{member: box.text(data)})
         case.with_members({"E_NULL", rule.alone} - {"OK"}, **{member: {"bytes": ffi.NULL, "length": 5}})
