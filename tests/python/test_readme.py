@@ -17,16 +17,16 @@ def block(language: str) -> str:
     return found[0]
 
 
-def run(*command: str) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def run(*command: str, cwd: Path = ROOT) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_python_start_prints_what_its_comments_say() -> None:
+def test_the_python_start_prints_what_its_comments_say(tmp_path: Path) -> None:
     code = block("python")
     promised = [line[2:] for line in code.splitlines() if line.startswith("# ")]
-    assert run(sys.executable, "-c", code).splitlines() == promised
+    assert run(sys.executable, "-c", code, cwd=tmp_path).splitlines() == promised
 
 
 def test_the_node_start_runs() -> None:
