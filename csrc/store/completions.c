@@ -190,8 +190,9 @@ tally_status tally_completions_take(tally_completions *completions, tally_comple
     tally_error_clear(error);
     if (count == NULL) return tally_fail(error, TALLY_E_NULL, "count is NULL; it receives how many");
     *count = 0;
-    if (capacity == 0) return tally_fail(error, TALLY_E_RANGE, "capacity is 0; make room for at least one completion");
     if (items == NULL) return tally_fail(error, TALLY_E_NULL, "items is NULL; it receives the completions");
+    if (capacity > PTRDIFF_MAX) return tally_fail(error, TALLY_E_LENGTH, "capacity is more than there can be");
+    if (capacity == 0) return tally_fail(error, TALLY_E_RANGE, "capacity is 0; make room for at least one completion");
     tally_status status = tally_gate_enter(&call, completions, TALLY_HANDLE_COMPLETIONS, error);
     if (status != TALLY_OK) return status;
     *count = take(call.slot->body, items, capacity);

@@ -397,6 +397,7 @@ class Site:
     label: str
     function: str
     place: Callable[[Good, CData], dict[str, Any]]  # the changed arguments of the call
+    counted: bool = False  # it is in an array, with a count that says that it is there
 
 
 def sites(name: str) -> Iterator[Site]:
@@ -426,4 +427,4 @@ def sites(name: str) -> Iterator[Site]:
             ) -> Any:
                 return site.place(good, build(good, outer, **{at: pointer}, **also))
 
-            yield Site(f"{site.label}.{member}", site.function, place)
+            yield Site(f"{site.label}.{member}", site.function, place, bool(also))

@@ -411,7 +411,7 @@ TABLE: dict[str, Row] = {
         to=Path("to_length", other_path),
         to_length=Length("to"),
         options=Given("tally_upkeep_options", optional=True),
-        report=Out(),
+        report=Out(optional=True),
         error=ERROR,
     ),
 }

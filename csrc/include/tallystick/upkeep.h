@@ -104,6 +104,7 @@ typedef struct tally_salvage_report {
  * can be computed from the gaps. Nothing is invented.
  *
  * @param from, to  directories; `to` does not exist yet
+ * @param report    may be NULL
  * @return TALLY_OK; TALLY_E_NOT_FOUND; TALLY_E_EXISTS; TALLY_E_FORMAT; TALLY_E_INTERRUPTED; as fsck
  */
 TALLY_API tally_status tally_salvage(const char *from, size_t from_length, const char *to, size_t to_length,
