@@ -88,6 +88,7 @@ tally_status tally_lookup_version(const tally_view *view, uint64_t end, tally_te
         *position = view->segments[i]->header.first_position + ordinal;
         return TALLY_OK;
     }
+    *position = TALLY_POSITION_NONE;
     return tally_fail(error, TALLY_E_NOT_FOUND, "the stream has no version %llu", (unsigned long long)version);
 }
 
