@@ -12,13 +12,16 @@ from .library import CData, check, constant, ffi, lib, name_of, text
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "verifier"))
 
-from read_store import event_as_json, read_store, shorten  # noqa: E402
+from format1 import crc32c  # noqa: E402
+from read_store import StoreError, event_as_json, read_store, shorten  # noqa: E402
 
 __all__ = [
     "NAMES",
     "ROOT",
     "STORES",
+    "StoreError",
     "append_many",
+    "crc32c",
     "events_of",
     "open_store",
     "raw_path",

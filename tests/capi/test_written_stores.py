@@ -6,11 +6,14 @@ import json
 import os
 import shutil
 import signal
+import struct
 import time
 from pathlib import Path
 
+import pytest
+
 from .library import check, constant, ffi, lib
-from .stores import STORES, append_many, open_store, raw_path, read_by_both, read_store
+from .stores import STORES, StoreError, append_many, crc32c, open_store, raw_path, read_by_both, read_store
 
 
 def test_a_store_that_was_just_written_reads_the_same_by_both(tmp_path: Path) -> None:
@@ -75,6 +78,14 @@ def test_sections_and_runs_that_were_just_written_agree_with_the_frames(tmp_path
     assert [segment.trailer is None for segment in found.segments] == [False] * (len(found.segments) - 1) + [True]
     core, independent = read_by_both(path)
     assert core == independent
+    run = next(path.glob("runs/*.run"))
+    raw = bytearray(run.read_bytes())
+    raw[4096 + 4] ^= 1  # the first reference, under a checksum that agrees
+    page = struct.pack("<Q", 4096) + bytes(raw[4096 : 4096 + 4092])
+    raw[4096 + 4092 : 8192] = struct.pack("<I", crc32c(page, bytes(raw[16:32])))
+    run.write_bytes(raw)
+    with pytest.raises(StoreError, match="references"):
+        read_store(path)
 
 
 def test_a_backup_reads_the_same_by_both(tmp_path: Path) -> None:
