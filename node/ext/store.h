@@ -43,10 +43,10 @@ typedef struct node_store {
     node_handle handle;       /* store NULL: closed */
     tally_completions *completions;
     node_bell *bell;
-    node_gates *gates;          /* NULL: none yet */
-    uint64_t handler;           /* of tally_store_on; 0: none */
-    tally_completion *taken;    /* TAKE_MAX of them */
-    tally_receipt *receipts;    /* memory of JavaScript, kept by `receipts_array` */
+    node_gates *gates;       /* NULL: none yet */
+    uint64_t handler;        /* of tally_store_on; 0: none */
+    tally_completion *taken; /* TAKE_MAX of them */
+    tally_receipt *receipts; /* memory of JavaScript, kept by `receipts_array` */
     size_t receipt_count;
     napi_ref receipts_array;
     char *scratch;

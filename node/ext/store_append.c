@@ -10,12 +10,12 @@
  * text of JSON, bytes), whether stream and type are those of the call before in bits 6 and 7, and from bit 8 on the
  * token (async) or the place of the receipt. Making bytes of a name takes 45 ns, and most calls name what the one
  * before named. */
-#define CALL_LEVEL(call) ((call) & 3u)
-#define CALL_IS_ASYNC(call) (((call) & 4u) != 0)
-#define CALL_TRIES(call) (((call) & 8u) != 0)
+#define CALL_LEVEL(call) ((call)&3u)
+#define CALL_IS_ASYNC(call) (((call)&4u) != 0)
+#define CALL_TRIES(call) (((call)&8u) != 0)
 #define CALL_CONTENT(call) (((call) >> 4) & 3u)
-#define CALL_SAME_STREAM(call) (((call) & 64u) != 0)
-#define CALL_SAME_TYPE(call) (((call) & 128u) != 0)
+#define CALL_SAME_STREAM(call) (((call)&64u) != 0)
+#define CALL_SAME_TYPE(call) (((call)&128u) != 0)
 #define CALL_PLACE(call) ((call) >> 8)
 
 #define CONTENT_JSON 1u
@@ -97,13 +97,12 @@ static napi_value answer(napi_env env, tally_status status, const tally_error *e
 static napi_value commit(napi_env env, node_store *store, uint32_t call, const tally_draft *draft)
 {
     tally_error error;
-    tally_append_options options = {.size = sizeof options,
-                                    .durability = CALL_LEVEL(call),
-                                    .flags = CALL_TRIES(call) ? TALLY_APPEND_TRY : 0};
+    tally_append_options options = {
+        .size = sizeof options, .durability = CALL_LEVEL(call), .flags = CALL_TRIES(call) ? TALLY_APPEND_TRY : 0};
     tally_store *handle = store->handle.store;
     if (CALL_IS_ASYNC(call)) {
-        tally_status status = tally_store_append_async(handle, draft, 1, &options, store->completions,
-                                                       CALL_PLACE(call), NULL, &error);
+        tally_status status =
+            tally_store_append_async(handle, draft, 1, &options, store->completions, CALL_PLACE(call), NULL, &error);
         return answer(env, status, &error);
     }
     if (CALL_PLACE(call) >= store->receipt_count) return shim_throw_text(env, TALLY_E_RANGE, "no such receipt");
@@ -114,8 +113,8 @@ static napi_value commit(napi_env env, node_store *store, uint32_t call, const t
     return answer(env, status, &error);
 }
 
-static bool read_draft(napi_env env, node_store *store, uint32_t call, const napi_value *arguments,
-                       tally_draft *draft, char **own)
+static bool read_draft(napi_env env, node_store *store, uint32_t call, const napi_value *arguments, tally_draft *draft,
+                       char **own)
 {
     if (!CALL_SAME_STREAM(call) && !read_name(env, arguments[1], store->stream, &store->last_stream)) return false;
     if (!CALL_SAME_TYPE(call) && !read_name(env, arguments[2], store->type, &store->last_type)) return false;

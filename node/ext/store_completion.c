@@ -181,8 +181,7 @@ static napi_value wait_level(napi_env env, napi_callback_info info)
     TRY(env, napi_get_value_double(env, arguments[1], &position));
     if (!shim_get_uint32(env, arguments[2], &token)) return NULL;
     uint64_t wanted = position < 0 ? TALLY_POSITION_NONE : (uint64_t)position;
-    tally_status status =
-        tally_store_wait_async(store->handle.store, level, wanted, store->completions, token, &error);
+    tally_status status = tally_store_wait_async(store->handle.store, level, wanted, store->completions, token, &error);
     if (status != TALLY_OK && status != TALLY_E_BUSY) return shim_throw(env, &error);
     TRY(env, napi_get_boolean(env, status == TALLY_E_BUSY, &full));
     return full;
@@ -222,8 +221,8 @@ static napi_value listen(napi_env env, napi_callback_info info)
     tally_handler_options options = {
         .size = sizeof options, .name = "node", .name_length = 4, .destructor = handler_gone};
     (void)atomic_fetch_add(&store->bell->references, 1);
-    tally_status status = tally_store_on(store->handle.store, (tally_text){NULL, 0}, on_event, store->bell, &options,
-                                         &id, &error);
+    tally_status status =
+        tally_store_on(store->handle.store, (tally_text){NULL, 0}, on_event, store->bell, &options, &id, &error);
     if (status == TALLY_OK) {
         store->handler = id.handler;
         return NULL;

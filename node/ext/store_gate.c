@@ -158,8 +158,7 @@ static napi_value gate_add(napi_env env, napi_callback_info info)
     options.record = records;
     node_gate *gate = gate_make(env, store, arguments[0]);
     if (gate == NULL) return NULL;
-    tally_status status =
-        tally_store_gate_add(store->handle.store, on_gate, gate, &options, &gate->number, &error);
+    tally_status status = tally_store_gate_add(store->handle.store, on_gate, gate, &options, &gate->number, &error);
     if (status != TALLY_OK) {
         IGNORE(napi_delete_reference(env, gate->function));
         free(gate);

@@ -118,8 +118,8 @@ typedef struct open_job {
 static void open_run(node_job *job)
 {
     open_job *opening = (open_job *)job;
-    job->status = tally_store_open(opening->path, opening->path_length, &opening->options, &opening->opened,
-                                   &job->error);
+    job->status =
+        tally_store_open(opening->path, opening->path_length, &opening->options, &opening->opened, &job->error);
 }
 
 static bool bind_everything(napi_env env, node_store *store, napi_value object);

@@ -203,7 +203,8 @@ static napi_value append_packed(napi_env env, napi_callback_info info)
     if (store->in_gate) return shim_throw_text(env, TALLY_E_WOULD_BLOCK, "a gate may not append to its store");
     if (!shim_array(env, arguments[0], napi_uint32_array, &words, &in->word_count)) return NULL;
     if (!shim_array(env, arguments[2], napi_uint8_array, &bytes, &in->text_length)) return NULL;
-    if (!shim_get_uint32(env, arguments[1], &word_count) || !shim_get_uint32(env, arguments[3], &byte_count)) return NULL;
+    if (!shim_get_uint32(env, arguments[1], &word_count) || !shim_get_uint32(env, arguments[3], &byte_count))
+        return NULL;
     if (word_count < in->word_count) in->word_count = word_count;
     if (byte_count < in->text_length) in->text_length = byte_count;
     in->words = words;

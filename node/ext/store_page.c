@@ -106,8 +106,7 @@ static napi_value hand_over(napi_env env, node_page *page)
 {
     napi_value buffer = NULL;
     if (page->used < EXTERNAL_BYTES) return NULL;
-    napi_status status =
-        napi_create_external_arraybuffer(env, page->bytes, page->used, page_collected, NULL, &buffer);
+    napi_status status = napi_create_external_arraybuffer(env, page->bytes, page->used, page_collected, NULL, &buffer);
     if (status != napi_ok) return NULL;
     *page = (node_page){NULL, 0, 0};
     return buffer;

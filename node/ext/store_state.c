@@ -134,7 +134,10 @@ static napi_value info_of(napi_env env, napi_callback_info info)
     return info_object(env, &facts);
 }
 
-#define FIGURE(name, member) {name, offsetof(tally_store_statistics, member)}
+#define FIGURE(name, member)                           \
+    {                                                  \
+        name, offsetof(tally_store_statistics, member) \
+    }
 
 static const struct {
     const char *name;

@@ -140,8 +140,7 @@ static bool set_fsck(napi_env env, napi_value object, const tally_fsck_report *r
     return shim_set_count(env, object, "segments", report->segments) &&
            shim_set_count(env, object, "commits", report->commits) &&
            shim_set_count(env, object, "events", report->events) &&
-           shim_set_count(env, object, "bytes", report->bytes) &&
-           shim_set_count(env, object, "notes", report->notes) &&
+           shim_set_count(env, object, "bytes", report->bytes) && shim_set_count(env, object, "notes", report->notes) &&
            shim_set_count(env, object, "indexes", report->indexes) &&
            shim_set_count(env, object, "badEvents", report->bad_events) &&
            shim_set_count(env, object, "structure", report->structure);
@@ -151,9 +150,8 @@ static bool set_salvage(napi_env env, napi_value object, const tally_salvage_rep
 {
     napi_value same = NULL;
     TRY_OR_FALSE(env, napi_get_boolean(env, report->same_lineage != 0, &same));
-    return shim_set_count(env, object, "copied", report->copied) &&
-           shim_set_count(env, object, "lost", report->lost) && shim_set_count(env, object, "gaps", report->gaps) &&
-           shim_set(env, object, "sameLineage", same);
+    return shim_set_count(env, object, "copied", report->copied) && shim_set_count(env, object, "lost", report->lost) &&
+           shim_set_count(env, object, "gaps", report->gaps) && shim_set(env, object, "sameLineage", same);
 }
 
 static napi_value upkeep_done(napi_env env, node_job *job)
@@ -211,7 +209,8 @@ static napi_value upkeep_go(napi_env env, node_store *store, int what, const nap
     work->job.done = upkeep_done;
     work->job.drop = upkeep_drop;
     bool is_read = read_numbers(env, work, arguments[1]);
-    if (is_read && what != BACKUP) is_read = (work->from = shim_copy_text(env, arguments[2], &work->from_length)) != NULL;
+    if (is_read && what != BACKUP)
+        is_read = (work->from = shim_copy_text(env, arguments[2], &work->from_length)) != NULL;
     if (is_read && what != FSCK) is_read = (work->to = shim_copy_text(env, arguments[3], &work->to_length)) != NULL;
     return is_read ? job_go(env, &work->job, is_async) : job_cancel(env, &work->job);
 }
