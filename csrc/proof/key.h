@@ -19,7 +19,8 @@ typedef struct tally_public_key {
     uint8_t bytes[32];
 } tally_public_key;
 
-/* "<name>+<id>+<base64>". TALLY_E_KEY with a reason that quotes nothing. */
+/* "<name>+<id>+<base64>". TALLY_E_KEY with a reason that quotes nothing: also for what is no point of the curve's
+ * prime-order group, since a key of small order believes signatures that nobody made. */
 tally_status tally_public_key_read(tally_text vkey, tally_public_key *key, tally_error *error);
 tally_status tally_public_key_write(const tally_public_key *key, char text[TALLY_KEY_TEXT_BYTES], tally_error *error);
 
@@ -31,7 +32,10 @@ typedef struct tally_private_key {
 
 tally_status tally_private_key_read(tally_text skey, tally_private_key *key, tally_error *error);
 
-/* The name of a key: non-empty UTF-8 without '+', white space and control characters. */
+/* What signed-note asks of the name in any signature line: UTF-8, not empty, no ASCII control characters, no '+', no
+ * Unicode space. Of any length: lines of unknown keys are passed over, not judged. */
+bool tally_key_name_is_plain(tally_text name);
+/* What is asked of our own keys and those that a policy names, beyond it: length, no other control characters. */
 tally_status tally_key_name_check(tally_text name, tally_error *error);
 
 /* First four bytes of SHA-256(name || 0x0A || algorithm || key). */

@@ -1,8 +1,5 @@
 #include "proof/lines.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include <sodium.h>
 
 #include "base/error.h"
@@ -39,6 +36,7 @@ bool tally_line_number(tally_text line, uint64_t *number)
     return true;
 }
 
+/* libsodium refuses other alphabets, white space, missing padding, and bits that are set behind the last byte. */
 bool tally_base64_read(tally_text text, uint8_t *bytes, size_t capacity, size_t *length)
 {
     *length = 0;
@@ -50,6 +48,19 @@ bool tally_base64_read(tally_text text, uint8_t *bytes, size_t capacity, size_t 
         end != text.bytes + text.length)
         return false;
     *length = done;
+    return true;
+}
+
+bool tally_base64_check(tally_text text)
+{
+    uint8_t bytes[192];
+    if (text.length == 0) return false;
+    for (size_t at = 0; at < text.length;) {
+        size_t length, piece = text.length - at < 256 ? text.length - at : 256;
+        if (!tally_base64_read((tally_text){text.bytes + at, piece}, bytes, sizeof bytes, &length)) return false;
+        at += piece;
+        if (at < text.length && length != sizeof bytes) return false; /* padding comes at the end */
+    }
     return true;
 }
 
@@ -71,9 +82,11 @@ void tally_lines_put_text(tally_lines_writer *writer, const char *text) { tally_
 
 void tally_lines_put_number(tally_lines_writer *writer, uint64_t number)
 {
-    char text[24];
-    int length = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-    tally_lines_put(writer, text, (size_t)length);
+    char digits[20];
+    size_t first = sizeof digits;
+    do digits[--first] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    tally_lines_put(writer, digits + first, sizeof digits - first);
 }
 
 /* In pieces of whole groups of three bytes, so that no large buffer is needed. */

@@ -3,6 +3,7 @@
 #define TALLY_PROOF_LINES_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include <tallystick/event.h>
 
@@ -29,11 +30,14 @@ bool tally_line_after(tally_text line, const char *word, tally_text *rest);
 bool tally_line_number(tally_text line, uint64_t *number);
 /* Base64 with padding, in its one spelling, of exactly 32 bytes. */
 bool tally_line_hash(tally_text line, uint8_t hash[TALLY_DIGEST_BYTES]);
-/* The same of up to `capacity` bytes. */
+/* The same of 1 to `capacity` bytes. */
 bool tally_base64_read(tally_text text, uint8_t *bytes, size_t capacity, size_t *length);
+/* Whether a text is base64 in its one spelling, of any length but 0. */
+bool tally_base64_check(tally_text text);
+
 static inline bool tally_text_equal(tally_text a, tally_text b)
 {
-    return a.length == b.length && __builtin_memcmp(a.bytes == NULL ? "" : a.bytes, b.bytes == NULL ? "" : b.bytes, a.length) == 0;
+    return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
 }
 
 /* Writes as far as there is room and counts all of it. */
@@ -47,7 +51,7 @@ void tally_lines_put(tally_lines_writer *writer, const char *text, size_t length
 void tally_lines_put_text(tally_lines_writer *writer, const char *text);
 void tally_lines_put_number(tally_lines_writer *writer, uint64_t number);
 void tally_lines_put_base64(tally_lines_writer *writer, const uint8_t *bytes, size_t length);
-/* TALLY_E_SPACE when it did not fit; the buffer is empty then. */
+/* TALLY_E_SPACE when it did not fit; the buffer begins with a NUL then. */
 tally_status tally_lines_done(tally_lines_writer *writer, size_t *needed, tally_error *error);
 
 #endif

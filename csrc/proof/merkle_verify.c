@@ -18,6 +18,7 @@ tally_status tally_merkle_root(const tally_hash *leaves, size_t count, tally_has
     if (root == NULL) return TALLY_E_NULL;
     memset(root, 0, sizeof *root);
     if (leaves == NULL && count != 0) return TALLY_E_NULL;
+    if (count > PTRDIFF_MAX / sizeof *leaves) return TALLY_E_LENGTH;
     tally_frontier frontier = {.size = 0};
     for (size_t i = 0; i < count; i++) tally_frontier_add(&frontier, leaves[i].bytes);
     tally_frontier_root(&frontier, root->bytes);
@@ -42,6 +43,7 @@ tally_status tally_inclusion_verify(const tally_hash *leaf, uint64_t index, uint
     tally_error_clear(error);
     if (leaf == NULL || root == NULL || (hashes == NULL && count != 0))
         return tally_fail(error, TALLY_E_NULL, "leaf, hashes and root are needed");
+    if (count > PTRDIFF_MAX / sizeof *hashes) return tally_fail(error, TALLY_E_LENGTH, "so many hashes do not exist");
     if (index >= size)
         return tally_fail_at(error, TALLY_E_RANGE, index, "a tree of %llu leaves has no leaf %llu",
                              (unsigned long long)size, (unsigned long long)index);
@@ -104,6 +106,7 @@ tally_status tally_consistency_verify(uint64_t old_size, const tally_hash *old_r
     tally_error_clear(error);
     if (old_root == NULL || new_root == NULL || (hashes == NULL && count != 0))
         return tally_fail(error, TALLY_E_NULL, "both roots and the hashes are needed");
+    if (count > PTRDIFF_MAX / sizeof *hashes) return tally_fail(error, TALLY_E_LENGTH, "so many hashes do not exist");
     if (old_size > new_size)
         return tally_fail_at(error, TALLY_E_RANGE, old_size, "the older tree is larger than the newer one");
     if (old_size != 0 && old_size != new_size)

@@ -4,7 +4,6 @@
 
 #include <sodium.h>
 
-#include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -31,10 +30,9 @@ static bool read_line(tally_text line, tally_note_line *out)
     if (space == NULL) return false;
     out->name = (tally_text){rest.bytes, (size_t)(space - rest.bytes)};
     out->base64 = (tally_text){space + 1, rest.length - out->name.length - 1};
-    if (out->base64.length < 8 || tally_key_name_check(out->name, NULL) != TALLY_OK) return false;
+    if (out->base64.length < 8 || !tally_key_name_is_plain(out->name) || !tally_base64_check(out->base64)) return false;
     uint8_t first[6];
     size_t length;
-    /* The first eight characters hold the id; the rest is decoded when the key is known. */
     if (!tally_base64_read((tally_text){out->base64.bytes, 8}, first, sizeof first, &length) || length < 5) return false;
     memcpy(out->id, first, sizeof out->id);
     return true;
@@ -60,7 +58,7 @@ tally_status tally_note_read_lines(tally_text lines, tally_note *read, tally_err
 tally_status tally_note_read(const char *note, size_t length, bool unsigned_too, tally_note *read, tally_error *error)
 {
     read->count = 0;
-    read->text = (tally_text){NULL, 0};
+    read->text = read->signatures = (tally_text){NULL, 0};
     if (note == NULL) return tally_fail(error, TALLY_E_NULL, "a note is needed");
     if (length == 0 || length > TALLY_NOTE_BYTES_MAX)
         return tally_fail(error, TALLY_E_LENGTH, "a note has 1 to %u bytes", TALLY_NOTE_BYTES_MAX);
@@ -80,22 +78,25 @@ tally_status tally_note_read(const char *note, size_t length, bool unsigned_too,
         return tally_fail_at(error, TALLY_E_FORMAT, length, "the note has no signature lines behind an empty line");
     read->text = (tally_text){note, text};
     status = tally_note_read_lines((tally_text){note + text + 1, length - text - 1}, read, error);
-    if (status == TALLY_E_FORMAT && error != NULL && error->position != TALLY_POSITION_NONE) error->position += text + 1;
+    if (status != TALLY_OK && error != NULL) error->position += text + 1; /* it is that of a line */
     return status;
 }
 
-/* "cosignature/v1", the time, then the text: as one message, hashed in pieces by nobody, so it is put together. */
+void tally_note_put_cosigned(tally_lines_writer *writer, uint64_t time_s, tally_text text)
+{
+    tally_lines_put_text(writer, "cosignature/v1\ntime ");
+    tally_lines_put_number(writer, time_s);
+    tally_lines_put_text(writer, "\n");
+    tally_lines_put(writer, text.bytes, text.length);
+}
+
 static bool verify_cosignature(tally_text text, const uint8_t *signature, const tally_public_key *key, uint64_t *time_s)
 {
-    static const char header[] = "cosignature/v1\ntime ";
     uint64_t stated = 0;
     for (size_t i = 0; i < 8; i++) stated = stated << 8 | signature[i]; /* big-endian, RFC 8446, 3.3 */
     char message[TALLY_COSIGNED_MAX];
     tally_lines_writer writer = {message, sizeof message, 0};
-    tally_lines_put_text(&writer, header);
-    tally_lines_put_number(&writer, stated);
-    tally_lines_put_text(&writer, "\n");
-    tally_lines_put(&writer, text.bytes, text.length);
+    tally_note_put_cosigned(&writer, stated, text);
     if (stated > INT64_MAX || writer.needed > sizeof message) return false;
     if (crypto_sign_verify_detached(signature + 8, (const uint8_t *)message, writer.needed, key->bytes) != 0) return false;
     *time_s = stated;

@@ -9,8 +9,8 @@
 /* "— ", U+2014 and a space. */
 #define TALLY_NOTE_DASH "\xE2\x80\x94 "
 
-/* Longest message that a witness signs: two lines and the text of a checkpoint with short extensions. */
-#define TALLY_COSIGNED_MAX 4096
+/* Longest message that a witness signs: two lines, with a time of 19 digits, and the text of a checkpoint. */
+#define TALLY_COSIGNED_MAX (TALLY_CHECKPOINT_TEXT_MAX + 64)
 
 typedef struct tally_note_line {
     tally_text name;
@@ -26,7 +26,8 @@ typedef struct tally_note {
     tally_note_line lines[TALLY_SIGNATURES_MAX];
 } tally_note;
 
-/* TALLY_E_FORMAT, E_LENGTH, E_UTF8, E_LIMIT. `unsigned_too` accepts a text alone. */
+/* TALLY_E_NULL, E_LENGTH; TALLY_E_FORMAT, E_UTF8, E_LIMIT with the byte of the note in error->position. `unsigned_too`
+ * accepts a text alone. */
 tally_status tally_note_read(const char *note, size_t length, bool unsigned_too, tally_note *read, tally_error *error);
 /* Signature lines alone, as a witness answers. */
 tally_status tally_note_read_lines(tally_text lines, tally_note *read, tally_error *error);
@@ -36,6 +37,8 @@ enum tally_line_verdict { TALLY_LINE_OTHER, TALLY_LINE_GOOD, TALLY_LINE_BAD };
 enum tally_line_verdict tally_note_line_verify(const tally_note_line *line, tally_text text, const tally_public_key *key,
                                                uint64_t *time_s);
 
+/* Writes what a witness signs: "cosignature/v1", the time, the text. */
+void tally_note_put_cosigned(tally_lines_writer *writer, uint64_t time_s, tally_text text);
 /* Writes one signature line. */
 void tally_note_put_line(tally_lines_writer *writer, const tally_public_key *key, const uint8_t *signature,
                          size_t length);
@@ -49,7 +52,7 @@ void tally_checkpoint_put(tally_lines_writer *writer, tally_text origin, uint64_
 /* Checks the signatures of a note that was read. */
 tally_status tally_note_verify(const tally_note *note, const tally_policy *policy, const tally_checkpoint *checkpoint,
                                tally_signed *signatures, tally_error *error);
-/* Copies the policy by the rules of option structs and checks its keys' number. */
+/* Copies the policy by the rules of option structs and checks its numbers. */
 tally_status tally_policy_read(const tally_policy *policy, tally_policy *copy, tally_error *error);
 
 #endif

@@ -22,6 +22,11 @@
  *     if (tally_status_class_of(status) == TALLY_CLASS_TRANSIENT) return RETRY_LATER;
  *     if (status != TALLY_OK) return complain(tally_status_name(status), error.message);
  *
+ * The statuses at the end of the list are about proofs: what a verifier says of a note, a checkpoint or a proof
+ * that it does not believe. They are never "no" by chance: a text that cannot be read is TALLY_E_FORMAT, one that
+ * was altered is TALLY_E_SIGNATURE, TALLY_E_PROOF or TALLY_E_DAMAGED, one of somebody else is
+ * TALLY_E_UNKNOWN_KEY or TALLY_E_ORIGIN, and TALLY_E_ROLLBACK says that two histories exist.
+ *
  * The functions here may be called from any thread, allocate nothing, and own nothing of what they return.
  */
 #ifndef TALLYSTICK_STATUS_H
