@@ -101,6 +101,7 @@ int value_uuid(module_state *state, const char *name, PyObject *value, tally_uui
 
 PyObject *uuid_object(module_state *state, const tally_uuid *id)
 {
+    if (PyErr_Occurred()) return NULL; /* of a value that is made beside this one: UUID is Python */
     PyObject *kind = uuid_class(state->store);
     PyObject *bytes = kind == NULL ? NULL : PyBytes_FromStringAndSize((const char *)id->bytes, sizeof id->bytes);
     PyObject *args[] = {NULL, Py_None, bytes}; /* UUID(hex, bytes) */

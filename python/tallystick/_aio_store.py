@@ -20,11 +20,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from . import _core, _reading, _upkeep
+from . import _core, _log, _reading, _upkeep
 from ._batch import Drafts
 from ._core import Event, Listed, Reader, Receipt, Registry, Store, StoreInfo, StoreStatistics, StreamHead, Watermarks
 from ._store import Ancestors, batch_options
-from .errors import BusyError, ClosedError, OptionError, TimeoutError
+from .errors import BusyError, ClosedError, DamagedError, OptionError, TimeoutError
 
 _THREADS = 4
 _FIRST_PAGE, _PAGE_MAX = 32, 512
@@ -57,6 +57,12 @@ class _Bell:
             os.close(self.hand)
 
 
+def _wait_is_over(waits: "dict[Any, asyncio.Future[None]]", key: object, done: "asyncio.Future[None]") -> None:
+    waits.pop(key, None)
+    if not done.cancelled():
+        done.exception()  # nobody may be waiting any more
+
+
 def _drain(reference: "weakref.ref[AsyncStore]") -> None:
     """The loop's callback; it does not keep a forgotten store alive."""
     store = reference()
@@ -73,8 +79,10 @@ class AsyncStore:
         "_closing",
         "_completions",
         "_executor",
+        "_feeder",
         "_hopeful",
         "_loop",
+        "_registry",
         "_store",
         "_waits",
     )
@@ -89,6 +97,8 @@ class AsyncStore:
         self._closing: asyncio.Future[None] | None = None
         self._hopeful: list[asyncio.Future[None]] = []  # wait for room in the queue
         self._waits: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self._registry: Registry | None = None
+        self._feeder: asyncio.Task[None] | None = None
         reference: weakref.ref[AsyncStore] = weakref.ref(self)
         loop.add_reader(self._bell.fileno(), _drain, reference)
 
@@ -192,13 +202,8 @@ class AsyncStore:
             future = self._loop.create_future()
             self._store._submit_wait(self._completions, future, durability, position)
             self._waits[key] = future
-            future.add_done_callback(lambda done: self._wait_is_over(key, done))
+            future.add_done_callback(partial(_wait_is_over, self._waits, key))
         return future
-
-    def _wait_is_over(self, key: tuple[str, int], done: "asyncio.Future[None]") -> None:
-        self._waits.pop(key, None)
-        if not done.cancelled():
-            done.exception()  # nobody may be waiting any more
 
     async def _wait_by_looking(self, position: int, durability: str) -> None:
         """A store that only reads has no thread of its own."""
@@ -309,13 +314,19 @@ class AsyncStore:
     # ------------------------------------------------------------------------------- handlers and gates
 
     def on(self, kind: str, handler: Any = None, **options: Any) -> Any:
-        """As Store.on; handlers run on this loop, coroutine functions as tasks."""
-        return self._store.on(kind, handler, loop=self._loop, **options)
+        """As Store.on, but on this loop: each event soon after its commit, coroutine functions as tasks."""
+        return self.registry.on(kind, handler, loop=self._loop, **options)
 
     @property
     def registry(self) -> Registry:
-        """As Store.registry."""
-        return self._store.registry
+        """As Store.registry. It is fed by a task that follows the log, so that the store's thread, which
+        commits what is appended here, never enters Python."""
+        if self._registry is None:
+            self._check()
+            registry = self._registry = Registry()
+            feeding = _feed(weakref.ref(self), registry, len(self._store))
+            self._feeder = self._loop.create_task(feeding, name=f"handlers of {self!r}")
+        return self._registry
 
     def gate(self, function: Any = None, /, *, name: str | None = None, record: bool = False) -> Any:
         """As Store.gate: plain functions, asked on this loop."""
@@ -389,6 +400,8 @@ class AsyncStore:
     def _release(self) -> None:
         """The store is closed, so everything has been answered."""
         self._drain()
+        if self._feeder is not None:
+            self._feeder.cancel()
         if not self._loop.is_closed():
             self._loop.remove_reader(self._bell.fileno())
         self._completions.close()
@@ -408,15 +421,39 @@ class AsyncStore:
             self._store._forget()
             self._completions.close()
             if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(_remove, self._loop, self._bell)
+                self._loop.call_soon_threadsafe(_remove, self._loop, self._bell, self._feeder)
             else:
                 self._bell.close()
             self._executor.shutdown(wait=False)
 
 
-def _remove(loop: asyncio.AbstractEventLoop, bell: _Bell) -> None:
+def _remove(loop: asyncio.AbstractEventLoop, bell: _Bell, feeder: "asyncio.Task[None] | None") -> None:
     loop.remove_reader(bell.fileno())
     bell.close()
+    if feeder is not None:
+        feeder.cancel()
+
+
+async def _feed(reference: "weakref.ref[AsyncStore]", registry: Registry, position: int) -> None:
+    """Tells handlers of each event from `position` on; while it waits, it keeps no store alive."""
+    while (store := reference()) is not None and not store.closed:
+        level = "written" if store.read_only else "buffered"
+        try:
+            if store.read_only:
+                await store._wait_by_looking(position, level)
+            elif len(store) <= position:
+                coming = asyncio.shield(store._shared_wait(position, level))
+                del store
+                await coming
+                continue
+            for event in await store.read(from_position=position).page(_PAGE_MAX):
+                position = event.position + 1
+                registry.notify(event, event.type)
+        except ClosedError:
+            return
+        except DamagedError as error:
+            _log.late("the handlers of a store", error)
+            position += 1
 
 
 class AsyncBatch(Drafts):

@@ -338,6 +338,32 @@ def test_handlers_run_on_the_loop(tmp_path: Path) -> None:
             me = threading.get_ident()
             assert seen == [("plain", 1, me), ("async", 1, me)]
             assert len(store.registry) == 2
+            await store.append_many([("s", "t", n) for n in range(1000)])
+            await asyncio.to_thread(store._store.append, "s", "t", 1000)
+            while len(seen) < 2004:
+                await asyncio.sleep(0.001)
+            assert [data for kind, data, _ in seen[2:] if kind == "async"] == list(range(1001))
+            assert store.registry.unregister(asynchronous)
+
+    run(main)
+
+
+def test_handlers_of_a_read_only_store_and_of_one_that_is_forgotten(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with aio.open(tmp_path / "log") as writer:
+            reader = await aio.open(tmp_path / "log", mode="r")
+            came = asyncio.Event()
+            reader.on("*", lambda event: came.set())
+            await writer.append("s", "t")
+            await asyncio.wait_for(came.wait(), 5)
+            await reader.close()
+        forgotten = await aio.open(tmp_path / "log")
+        forgotten.on("*", print)
+        await asyncio.sleep(0.01)
+        with pytest.warns(ResourceWarning):
+            del forgotten
+        await asyncio.sleep(0.01)
+        assert len(asyncio.all_tasks()) <= 2
 
     run(main)
 
