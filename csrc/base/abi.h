@@ -325,7 +325,7 @@ AT(tally_event, core, 688);
 AT(tally_event, body, 696);
 AT(tally_event, body_length, 704);
 
-SIZE(tally_store_options, 120);
+SIZE(tally_store_options, 128);
 AT(tally_store_options, size, 0);
 AT(tally_store_options, mode, 8);
 AT(tally_store_options, flags, 12);
@@ -343,6 +343,7 @@ AT(tally_store_options, idempotency_events, 88);
 AT(tally_store_options, idempotency_age_s, 96);
 AT(tally_store_options, platform, 104);
 AT(tally_store_options, host, 112);
+AT(tally_store_options, signing, 120);
 
 SIZE(tally_watermarks, 24);
 AT(tally_watermarks, buffered, 0);
@@ -483,41 +484,6 @@ AT(tally_proven, data_given, 84);
 AT(tally_proven, signatures, 88);
 AT(tally_proven, event, 112);
 
-SIZE(tally_query, 152);
-AT(tally_query, size, 0);
-AT(tally_query, stream, 8);
-AT(tally_query, stream_prefix, 24);
-AT(tally_query, types, 40);
-AT(tally_query, type_count, 48);
-AT(tally_query, tags, 56);
-AT(tally_query, tag_count, 64);
-AT(tally_query, subject, 72);
-AT(tally_query, from_position, 88);
-AT(tally_query, to_position, 96);
-AT(tally_query, from_version, 104);
-AT(tally_query, to_version, 112);
-AT(tally_query, from_time_us, 120);
-AT(tally_query, to_time_us, 128);
-AT(tally_query, work_limit, 136);
-AT(tally_query, flags, 144);
-AT(tally_query, reserved, 148);
-
-SIZE(tally_reader_place, 32);
-AT(tally_reader_place, next_position, 0);
-AT(tally_reader_place, end_position, 8);
-AT(tally_reader_place, examined, 16);
-AT(tally_reader_place, returned, 24);
-
-SIZE(tally_stream_head, 16);
-AT(tally_stream_head, next_version, 0);
-AT(tally_stream_head, last_position, 8);
-
-SIZE(tally_listed, 40);
-AT(tally_listed, name, 0);
-AT(tally_listed, count, 16);
-AT(tally_listed, first_position, 24);
-AT(tally_listed, last_position, 32);
-
 SIZE(tally_upkeep_options, 32);
 AT(tally_upkeep_options, size, 0);
 AT(tally_upkeep_options, progress, 8);
@@ -553,6 +519,103 @@ AT(tally_salvage_report, lost, 8);
 AT(tally_salvage_report, gaps, 16);
 AT(tally_salvage_report, same_lineage, 24);
 AT(tally_salvage_report, reserved, 28);
+
+SIZE(tally_sign_request, 112);
+AT(tally_sign_request, note, 0);
+AT(tally_sign_request, old_size, 16);
+AT(tally_sign_request, old_root, 24);
+AT(tally_sign_request, new_size, 56);
+AT(tally_sign_request, new_root, 64);
+AT(tally_sign_request, consistency, 96);
+AT(tally_sign_request, consistency_count, 104);
+
+SIZE(tally_signing, 176);
+AT(tally_signing, size, 0);
+AT(tally_signing, key_path, 8);
+AT(tally_signing, key_text, 24);
+AT(tally_signing, signer, 40);
+AT(tally_signing, user_data, 48);
+AT(tally_signing, signer_key, 56);
+AT(tally_signing, state_path, 72);
+AT(tally_signing, verify_keys, 88);
+AT(tally_signing, verify_key_count, 96);
+AT(tally_signing, remembered, 104);
+AT(tally_signing, remembered_path, 120);
+AT(tally_signing, mirror_path, 136);
+AT(tally_signing, mirror, 152);
+AT(tally_signing, mirror_data, 160);
+AT(tally_signing, flags, 168);
+AT(tally_signing, reserved, 172);
+
+SIZE(tally_signing_state, 968);
+AT(tally_signing_state, is_signed, 0);
+AT(tally_signing_state, is_guarded, 4);
+AT(tally_signing_state, tree_size, 8);
+AT(tally_signing_state, signed_size, 16);
+AT(tally_signing_state, failures, 24);
+AT(tally_signing_state, mirror_failures, 32);
+AT(tally_signing_state, origin, 40);
+AT(tally_signing_state, vkey, 194);
+AT(tally_signing_state, failure, 706);
+
+SIZE(tally_verify_options, 72);
+AT(tally_verify_options, size, 0);
+AT(tally_verify_options, mode, 8);
+AT(tally_verify_options, threads, 12);
+AT(tally_verify_options, keys, 16);
+AT(tally_verify_options, key_count, 24);
+AT(tally_verify_options, since, 32);
+AT(tally_verify_options, progress, 48);
+AT(tally_verify_options, user_data, 56);
+AT(tally_verify_options, platform, 64);
+
+SIZE(tally_verify_report, 856);
+AT(tally_verify_report, intact, 0);
+AT(tally_verify_report, reason, 4);
+AT(tally_verify_report, position, 8);
+AT(tally_verify_report, events, 16);
+AT(tally_verify_report, covered, 24);
+AT(tally_verify_report, signed_heads, 32);
+AT(tally_verify_report, bytes, 40);
+AT(tally_verify_report, root, 48);
+AT(tally_verify_report, message, 80);
+AT(tally_verify_report, file, 336);
+AT(tally_verify_report, offset, 848);
+
+SIZE(tally_query, 152);
+AT(tally_query, size, 0);
+AT(tally_query, stream, 8);
+AT(tally_query, stream_prefix, 24);
+AT(tally_query, types, 40);
+AT(tally_query, type_count, 48);
+AT(tally_query, tags, 56);
+AT(tally_query, tag_count, 64);
+AT(tally_query, subject, 72);
+AT(tally_query, from_position, 88);
+AT(tally_query, to_position, 96);
+AT(tally_query, from_version, 104);
+AT(tally_query, to_version, 112);
+AT(tally_query, from_time_us, 120);
+AT(tally_query, to_time_us, 128);
+AT(tally_query, work_limit, 136);
+AT(tally_query, flags, 144);
+AT(tally_query, reserved, 148);
+
+SIZE(tally_reader_place, 32);
+AT(tally_reader_place, next_position, 0);
+AT(tally_reader_place, end_position, 8);
+AT(tally_reader_place, examined, 16);
+AT(tally_reader_place, returned, 24);
+
+SIZE(tally_stream_head, 16);
+AT(tally_stream_head, next_version, 0);
+AT(tally_stream_head, last_position, 8);
+
+SIZE(tally_listed, 40);
+AT(tally_listed, name, 0);
+AT(tally_listed, count, 16);
+AT(tally_listed, first_position, 24);
+AT(tally_listed, last_position, 32);
 
 #undef SIZE
 #undef AT

@@ -1,5 +1,7 @@
 #include "store/settings.h"
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "base/options.h"
 
@@ -57,7 +59,8 @@ tally_status tally_store_options_read(const tally_store_options *options, tally_
                                       tally_error *error)
 {
     tally_status status =
-        tally_options_read(known, sizeof *known, sizeof(tally_store_options), options, "tally_store_options", error);
+        tally_options_read(known, sizeof *known, offsetof(tally_store_options, signing), options,
+                                             "tally_store_options", error);
     if (status == TALLY_OK) status = check_values(known, error);
     if (status == TALLY_OK && known->platform != NULL) status = tally_platform_check(known->platform, error);
     if (status == TALLY_OK) fill_in(known);

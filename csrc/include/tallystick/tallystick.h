@@ -16,6 +16,7 @@
  * reader.h    reading: one event, pages by any key, lists of names
  * proof.h     keys, signed notes, checkpoints and proofs, without a store
  * upkeep.h    backup, fsck, salvage
+ * checkpoint.h  signing the store's heads, proving events, verifying
  * api.h       the table of functions for other extensions
  */
 #ifndef TALLYSTICK_TALLYSTICK_H
@@ -24,6 +25,7 @@
 #include "api.h"
 #include "append.h"
 #include "base.h"
+#include "checkpoint.h"
 #include "constant.h"
 #include "event.h"
 #include "handler.h"
