@@ -25,6 +25,7 @@ typedef struct event_place {
 typedef struct salvage {
     tally_work *work;
     tally_chain *chain;
+    bool spoiled; /* something before the end of the chain does not check */
     bool damaged; /* there is something behind the chain that is not the next writer's to cut */
     tally_rebuild *rebuild; /* NULL in the first pass */
     gap *gaps;
@@ -158,6 +159,8 @@ static tally_status read_segment(salvage *at, const tally_segment *segment, uint
                 at->place_count = 0;
             }
             if (status == TALLY_OK) status = note_event(at, &piece, error);
+        } else if (piece.kind == TALLY_PIECE_GAP) {
+            at->spoiled = at->spoiled || piece.offset < tally_segment_end(segment);
         } else if (piece.kind == TALLY_PIECE_MARK) {
             status = take_commit(at, &reading, error);
         } else if (piece.kind == TALLY_PIECE_END && segment->sealed) {
@@ -202,6 +205,22 @@ static tally_status read_all(salvage *at, tally_error *error)
 
 /* -------------------------------------------------------------------------------------- same lineage */
 
+/* How much of a segment's file is copied: indexes that do not check are left for the next writer to make. */
+static tally_status find_length(const tally_segment *segment, uint64_t *length, tally_error *error)
+{
+    uint8_t page[TALLY_PAGE_CONTENT];
+    *length = tally_segment_end(segment);
+    if (!segment->sealed || segment->section_count == 0) return TALLY_OK;
+    for (size_t i = 0; i < segment->section_count; i++) {
+        const tally_section *section = &segment->sections[i];
+        for (uint64_t at = 0; at < section->length; at += sizeof page) {
+            size_t part = section->length - at < sizeof page ? (size_t)(section->length - at) : sizeof page;
+            if (!tally_section_read(section, at, page, part)) return TALLY_OK;
+        }
+    }
+    return tally_file_size(segment->folder, segment->name, segment->file, length, error);
+}
+
 static tally_status copy_prefix(salvage *at, const char *to, size_t to_length, tally_error *error)
 {
     tally_folder folder;
@@ -209,10 +228,8 @@ static tally_status copy_prefix(salvage *at, const char *to, size_t to_length, t
     if (status != TALLY_OK) return status;
     for (size_t i = at->chain->count; status == TALLY_OK && i-- > 0;) {
         const tally_segment *segment = at->chain->segments[i];
-        uint64_t length = tally_segment_end(segment);
-        if (segment->sealed) {
-            status = tally_file_size(segment->folder, segment->name, segment->file, &length, error);
-        }
+        uint64_t length = 0;
+        status = find_length(segment, &length, error);
         if (status == TALLY_OK) status = tally_work_copy(at->work, segment, length, &folder, error);
     }
     if (status == TALLY_OK) status = tally_work_finish_folder(&folder, error);
@@ -341,7 +358,7 @@ static tally_status salvage_store(salvage *at, const char *to, size_t to_length,
     for (size_t i = 0; i < at->chain->count; i++) at->work->total += 2 * tally_segment_end(at->chain->segments[i]);
     status = read_all(at, error);
     if (status != TALLY_OK) return status;
-    bool same = at->gap_count == 0 && at->next == at->chain->next_position;
+    bool same = !at->spoiled && at->gap_count == 0 && at->next == at->chain->next_position;
     if (evidence.durable_position > at->next && !evidence.rotten) {
         status = note_gap(at, at->next, evidence.durable_position, error);
     }
