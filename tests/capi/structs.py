@@ -45,6 +45,8 @@ class NameMember:
     raw: bool = False
     good: tuple[str, ...] = ("a", "é", "日本語", "a b")
     alone: str = "OK"
+    # What the empty one gets, where it is a name at all.
+    empty: str = "OK"
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,6 @@ SHAPES: dict[str, Shape] = {
             ("kind_count", LengthMember("kinds", too_long="E_OPTION", null="E_OPTION")),
         ),
         (("name", TextMember("name_length", constant("TALLY_HANDLER_NAME_MAX"))),),
-        ("kinds",),
     ),
     "tally_observer": Shape(observer, (("outcome", ffi.NULL, "E_NULL"),)),
     "tally_part": Shape(
@@ -278,7 +279,7 @@ SHAPES: dict[str, Shape] = {
     "tally_expectation": Shape(
         expectation_members,
         (("expect", 4, "E_OPTION"), ("expect", 2**31, "E_OPTION"), RESERVED),
-        names={"stream": NameMember(constant("TALLY_STREAM_MAX"), good=("é", "日本語", "a b"))},
+        names={"stream": NameMember(constant("TALLY_STREAM_MAX"), good=("é", "日本語", "a b"), empty="E_CONFLICT")},
     ),
     "tally_append_condition": Shape(
         condition_members,
