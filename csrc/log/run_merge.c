@@ -215,6 +215,7 @@ static tally_status begin_part(merging *merge, tally_section_writer *writer, enu
 static tally_status end_part(merging *merge, tally_section_writer *writer, enum tally_run_part part, uint64_t *end,
                              tally_error *error)
 {
+    if (writer->folder == NULL) return TALLY_OK; /* one before it could not begin */
     merge->header.lengths[part] = writer->length;
     return tally_section_end(writer, end, error);
 }

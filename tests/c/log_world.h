@@ -263,7 +263,11 @@ static inline void world_merge(log_world *world)
                 world->runs[kept++] = world->runs[i];
             }
         }
-        world->runs[kept++] = merged;
+        size_t at = kept++;
+        for (; at > 0 && tally_run_first_segment(world->runs[at - 1]) > tally_run_first_segment(merged); at--) {
+            world->runs[at] = world->runs[at - 1];
+        }
+        world->runs[at] = merged;
         world->run_count = kept;
     }
 }
