@@ -53,7 +53,6 @@ __attribute__((unused)) static void begin_threaded(void)
 
 __attribute__((unused)) static void end(void)
 {
-    wrap_fault_set(wrapped, NULL);
     CHECK_STATUS(tally_store_close(&store), TALLY_OK);
     CHECK_EQ(wrap_blocks(wrapped), 0);
     CHECK_EQ(wrap_open_files(wrapped), 0);

@@ -179,7 +179,7 @@ TEST(recent_numbers_do_not_run_out)
     tally_recent recent;
     tally_recent_init(&recent, wrapped, 0);
     for (uint64_t i = 0; i < 100; i++) add(&recent, TALLY_RECENT_ID, i, 0);
-    uint32_t shift = (UINT32_MAX & ~(uint32_t)255) - 255; /* as if so many had come and gone */
+    uint32_t shift = (UINT32_MAX & ~(uint32_t)255) - 256; /* as if so many had come and gone */
     for (uint32_t i = 0; i < recent.capacity; i++) {
         if (recent.buckets[i] != 0) recent.buckets[i] += shift;
         if (i < 100 && recent.entries[i].older != 0) recent.entries[i].older += shift;

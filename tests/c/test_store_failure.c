@@ -16,6 +16,13 @@ static void fail_next(uint64_t calls, tally_status status)
     wrap_fault_set(wrapped, &(wrap_fault){.calls = calls, .kind = WRAP_FAIL, .status = status, .os_error = 5});
 }
 
+/* The world is whole again. */
+static void end_whole(void)
+{
+    wrap_fault_set(wrapped, NULL);
+    end();
+}
+
 static void check_finished(uint64_t durable)
 {
     tally_error error;
@@ -45,7 +52,7 @@ TEST(after_a_failed_write_nothing_more_is_acknowledged)
     reopen();
     CHECK_EQ(marks_now().durable, 1);
     append_one("a", "x", TALLY_DURABLE);
-    end();
+    end_whole();
 }
 
 TEST(after_a_failed_sync_nothing_more_is_acknowledged)
@@ -63,7 +70,7 @@ TEST(after_a_failed_sync_nothing_more_is_acknowledged)
     CHECK_EQ(info.recovery.happened, 1);
     CHECK(info.recovery.rewritten_bytes > 0); /* the cache may lie about what was not synced */
     CHECK(marks_now().durable >= 1);
-    end();
+    end_whole();
 }
 
 TEST(a_full_device_at_a_write_is_a_failed_write_all_the_same)
@@ -73,7 +80,7 @@ TEST(a_full_device_at_a_write_is_a_failed_write_all_the_same)
     fail_next(WRAP_WRITES, TALLY_E_NO_SPACE);
     CHECK_STATUS(append_status(TALLY_WRITTEN, &error), TALLY_E_IO);
     CHECK_STATUS(append_status(TALLY_WRITTEN, &error), TALLY_E_POISONED);
-    end();
+    end_whole();
 }
 
 TEST(a_failed_last_sync_leaves_no_clean_mark)
@@ -88,7 +95,7 @@ TEST(a_failed_last_sync_leaves_no_clean_mark)
     tally_store_info info;
     CHECK_STATUS(tally_store_info_get(store, &info, NULL), TALLY_OK);
     CHECK_EQ(info.recovery.happened, 1);
-    end();
+    end_whole();
 }
 
 TEST(short_writes_and_reads_are_gone_on_with)
@@ -102,7 +109,7 @@ TEST(short_writes_and_reads_are_gone_on_with)
     reopen();
     tally_event read;
     for (uint64_t i = 0; i < 5; i++) CHECK_STATUS(get_event(i, &read), TALLY_OK);
-    end();
+    end_whole();
 }
 
 /* --------------------------------------------------------------------------------------- no space */
@@ -143,7 +150,7 @@ TEST(a_full_disk_shows_at_rotation_and_changes_nothing)
     CHECK_EQ(figures_now().segments, 2);
     reopen();
     CHECK_EQ(marks_now().durable, before.buffered + 2);
-    end();
+    end_whole();
 }
 
 TEST(a_new_store_on_a_full_disk_does_not_open)
@@ -160,7 +167,7 @@ TEST(a_new_store_on_a_full_disk_does_not_open)
     options = store_options();
     CHECK_STATUS(open_store(&options), TALLY_OK);
     append_one("a", "x", TALLY_DURABLE);
-    end();
+    end_whole();
 }
 
 /* ----------------------------------------------------------------------------- each call fails once */

@@ -224,7 +224,7 @@ static void slow_down(void *user_data, wrap_call call)
 
 TEST(one_sync_serves_all_that_wait)
 {
-    begin_threaded();
+    begin();
     pthread_t threads[8];
     wrap_watch(wrapped, WRAP_BIT(WRAP_SYNC_DATA), slow_down, NULL);
     for (int i = 0; i < 8; i++) (void)pthread_create(&threads[i], NULL, append_durably, NULL);
