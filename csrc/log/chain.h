@@ -18,7 +18,7 @@ enum tally_chain_end {
 /* What a segment's file is that does not open as a segment. */
 enum tally_header_state {
     TALLY_HEADER_WHOLE,
-    TALLY_HEADER_NEVER,  /* too short, or zeros: never written */
+    TALLY_HEADER_NEVER, /* too short, or zeros: never written */
     TALLY_HEADER_DAMAGED,
     TALLY_HEADER_UNKNOWN /* of a later version */
 };
@@ -53,8 +53,7 @@ tally_status tally_chain_open(tally_chain *chain, const tally_folder *folder, ui
 void tally_chain_free(tally_chain *chain);
 
 /* Says where and why the chain ends, and why that is no good. */
-tally_status tally_chain_refuse(const tally_chain *chain, tally_status status, const char *because,
-                                tally_error *error);
+tally_status tally_chain_refuse(const tally_chain *chain, tally_status status, const char *because, tally_error *error);
 
 /* Looks at the beginning of a segment's file. */
 tally_status tally_header_look(const tally_folder *folder, uint64_t number, enum tally_header_state *state,

@@ -118,9 +118,9 @@ tally_status tally_directory_look(const tally_folder *folder, bool *is_store, ta
         status = tally_fail_os(error, TALLY_E_FORMAT, 0, folder->path,
                                "the file %s is of a later version of tallystick", directory.later_name);
     } else if (status == TALLY_OK && directory.count == 0 && directory.foreign[0] != '\0') {
-        status = tally_fail_os(error, TALLY_E_FORMAT, 0, folder->path,
-                               "the directory is no store and not empty: it has %s; give another path",
-                               directory.foreign);
+        status =
+            tally_fail_os(error, TALLY_E_FORMAT, 0, folder->path,
+                          "the directory is no store and not empty: it has %s; give another path", directory.foreign);
     }
     if (status == TALLY_OK) *is_store = directory.count != 0;
     tally_directory_free(&directory);

@@ -12,8 +12,8 @@ typedef struct tally_directory {
     uint64_t *numbers; /* of segments, ascending */
     size_t count;
     size_t capacity;
-    size_t names;              /* of all kinds */
-    bool later;                /* a segment of a generation that this library does not write */
+    size_t names;                   /* of all kinds */
+    bool later;                     /* a segment of a generation that this library does not write */
     char foreign[TALLY_NAME_BYTES]; /* the first name that is none of ours, cut to fit; "" none */
     char later_name[TALLY_NAME_BYTES];
 } tally_directory;

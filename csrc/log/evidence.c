@@ -50,7 +50,7 @@ typedef struct search {
     tally_file file;
     bool salted; /* `seed` is known; without it a mark cannot be checked, only be likely */
     uint32_t seed;
-    uint64_t bytes;   /* that are not zero */
+    uint64_t bytes; /* that are not zero */
     bool content;   /* some of them lie behind the header */
 } search;
 

@@ -6,8 +6,8 @@
 #include "log/head.h"
 
 typedef struct tally_evidence {
-    bool proves_damage;        /* something at next_position or later had been durable */
-    uint64_t durable_position; /* the largest that was stated */
+    bool proves_damage;          /* something at next_position or later had been durable */
+    uint64_t durable_position;   /* the largest that was stated */
     char file[TALLY_NAME_BYTES]; /* that stated it */
     uint64_t offset;
     uint64_t bytes_behind; /* that are not zero, in the segment where the chain ends */
@@ -24,7 +24,6 @@ typedef struct tally_evidence {
 tally_status tally_evidence_gather(const tally_chain *chain, tally_evidence *evidence, tally_error *error);
 
 /* HEAD alone; `*valid` false when there is none. */
-tally_status tally_head_read(const tally_folder *folder, tally_head *head, bool *valid, bool *live,
-                             tally_error *error);
+tally_status tally_head_read(const tally_folder *folder, tally_head *head, bool *valid, bool *live, tally_error *error);
 
 #endif

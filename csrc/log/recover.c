@@ -36,15 +36,18 @@ static tally_status judge(const tally_chain *chain, const tally_evidence *eviden
         return tally_chain_refuse(chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one", error);
     }
     if (chain->end == TALLY_CHAIN_BROKEN) {
-        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "no crash explains that; read-only and salvage still work", error);
+        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "no crash explains that; read-only and salvage still work",
+                                  error);
     }
     if (evidence->proves_damage) return refuse_damage(chain, evidence, error);
     if (chain->any_event && !chain->last_known) {
-        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "the last event is damaged; read-only and salvage still work", error);
+        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "the last event is damaged; read-only and salvage still work",
+                                  error);
     }
     for (size_t i = 0; i < chain->count; i++) {
         if (chain->segments[i]->header.compatible & ~TALLY_SEGMENT_COMPATIBLE_KNOWN) {
-            return tally_chain_refuse(chain, TALLY_E_FORMAT, "it uses features that only a later version may write", error);
+            return tally_chain_refuse(chain, TALLY_E_FORMAT, "it uses features that only a later version may write",
+                                      error);
         }
     }
     return TALLY_OK;

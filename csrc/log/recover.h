@@ -21,7 +21,8 @@
 
 /* What was found; the next event, commit and time go on from here. */
 typedef struct tally_found {
-    tally_view *view; /* held; segments with `end` set, and their runs; NULL: an empty directory, or a store without a segment. The
+    tally_view *
+        view; /* held; segments with `end` set, and their runs; NULL: an empty directory, or a store without a segment. The
                        * last segment may be sealed: then the next event needs a new one */
     uint64_t next_position;
     uint64_t next_commit;

@@ -197,7 +197,7 @@ static tally_status walk_frame(tally_scan *scan, walk *at, enum tally_scanned *w
     if (length == 0 || length > available ||
         tally_frame_decode(scan->segment->seed, bytes, available, true, &frame, &bad) != TALLY_OK) {
         (void)found_instead(scan, at, what, TALLY_SCANNED_NOTHING, TALLY_E_DAMAGED,
-                            length == 0           ? "the lengths of a frame are out of bounds"
+                            length == 0          ? "the lengths of a frame are out of bounds"
                             : length > available ? "the file ends inside a frame"
                                                  : bad.message,
                             why);

@@ -48,9 +48,8 @@ static tally_status tell_end(tally_fsck_run *run, const tally_evidence *evidence
                                chain->break_offset, reason, error);
     }
     if (evidence->bytes_behind + evidence->bytes_later == 0 && chain->count == chain->directory.count) return TALLY_OK;
-    return tally_fsck_tell(run, TALLY_FINDING_NOTE, TALLY_E_TRUNCATED, name, chain->next_position,
-                           chain->break_offset, "what lies behind here was never durable: the next writer cuts it",
-                           error);
+    return tally_fsck_tell(run, TALLY_FINDING_NOTE, TALLY_E_TRUNCATED, name, chain->next_position, chain->break_offset,
+                           "what lies behind here was never durable: the next writer cuts it", error);
 }
 
 /* ------------------------------------------------------------------------------- behind the chain */
@@ -64,8 +63,8 @@ static tally_status read_later(tally_fsck_run *run, uint64_t number, tally_error
     tally_name_segment(number, 0, name);
     run->expects = false;
     tally_streams_doubt(&run->streams);
-    tally_status status = tally_segment_open(run->chain->folder, number, 0, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false,
-                                             &segment, &why);
+    tally_status status =
+        tally_segment_open(run->chain->folder, number, 0, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, &segment, &why);
     if (status == TALLY_E_NO_MEMORY) return tally_fail(error, status, "no memory for a segment");
     if (status != TALLY_OK) {
         return tally_fsck_tell(run, TALLY_FINDING_STRUCTURE, status, name, TALLY_POSITION_NONE, 0, why.message, error);
@@ -100,7 +99,8 @@ static tally_status read_all(tally_fsck_run *run, const tally_evidence *evidence
         const tally_segment *segment = chain->segments[i];
         bool beyond = damaged && i + 1 == chain->count && !segment->sealed;
         status = tally_fsck_segment(run, segment, beyond ? UINT64_MAX : tally_segment_end(segment), error);
-        if (status == TALLY_OK && !segment->sealed && i + 1 < chain->count) status = check_unsealed(run, segment, error);
+        if (status == TALLY_OK && !segment->sealed && i + 1 < chain->count)
+            status = check_unsealed(run, segment, error);
     }
     for (size_t i = chain->count; status == TALLY_OK && damaged && i < chain->directory.count; i++) {
         status = read_later(run, chain->directory.numbers[i], error);
@@ -115,8 +115,8 @@ static tally_status check_store(tally_fsck_run *run, tally_chain *chain, tally_e
     tally_evidence evidence;
     tally_status status = tally_evidence_gather(chain, &evidence, error);
     if (status == TALLY_E_IO) {
-        status = tally_fsck_tell(run, TALLY_FINDING_STRUCTURE, TALLY_E_IO, "", TALLY_POSITION_NONE,
-                                 TALLY_POSITION_NONE, error == NULL ? "a file cannot be read" : error->message, error);
+        status = tally_fsck_tell(run, TALLY_FINDING_STRUCTURE, TALLY_E_IO, "", TALLY_POSITION_NONE, TALLY_POSITION_NONE,
+                                 error == NULL ? "a file cannot be read" : error->message, error);
         if (status != TALLY_OK) return status;
         memset(&evidence, 0, sizeof evidence);
         evidence.proves_damage = true;

@@ -32,7 +32,6 @@ tally_status tally_fsck_sections(tally_fsck_run *run, const tally_segment *segme
                                  tally_error *error);
 
 /* Reads one segment from its header to `limit`, or to the end of its log part. */
-tally_status tally_fsck_segment(tally_fsck_run *run, const tally_segment *segment, uint64_t limit,
-                                tally_error *error);
+tally_status tally_fsck_segment(tally_fsck_run *run, const tally_segment *segment, uint64_t limit, tally_error *error);
 
 #endif

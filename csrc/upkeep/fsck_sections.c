@@ -140,8 +140,8 @@ static tally_status compare_bytes(tally_fsck_run *run, const tally_segment *segm
         size_t done, same = 0;
         status = tally_file_read(segment->folder, segment->name, segment->file, at, made->mine, length, &done, error);
         if (status == TALLY_OK) {
-            status = tally_file_read(&made->folder, segment->name, made->segment->file, at, made->theirs, length,
-                                     &done, error);
+            status = tally_file_read(&made->folder, segment->name, made->segment->file, at, made->theirs, length, &done,
+                                     error);
         }
         if (status == TALLY_OK) status = tally_work_step(run->work, length, error);
         if (status != TALLY_OK) break;

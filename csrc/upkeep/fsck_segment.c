@@ -70,7 +70,8 @@ static const char *compare_order(tally_fsck_run *run, const tally_piece *piece)
 static tally_status missing(segment_run *at, uint64_t from, uint64_t to, uint64_t offset, tally_error *error)
 {
     char reason[128];
-    (void)snprintf(reason, sizeof reason, "%" PRIu64 " event%s missing here", to - from, to - from == 1 ? " is" : "s are");
+    (void)snprintf(reason, sizeof reason, "%" PRIu64 " event%s missing here", to - from,
+                   to - from == 1 ? " is" : "s are");
     tally_streams_doubt(&at->run->streams);
     /* Those that a gap has swallowed were told of with it. */
     if (!at->commit.whole) return TALLY_OK;
@@ -104,8 +105,7 @@ static tally_status check_event(segment_run *at, const tally_piece *piece, tally
         at->commit.offset = piece->offset;
         at->commit.first_position = position;
     }
-    at->commit.frames_crc =
-        tally_mark_add_frame(at->commit.frames_crc, piece->frame.crc_meta, piece->frame.crc_data);
+    at->commit.frames_crc = tally_mark_add_frame(at->commit.frames_crc, piece->frame.crc_meta, piece->frame.crc_data);
     if (piece->core.batch_index != at->commit.count - 1 && at->commit.whole && reason == NULL) {
         reason = "the event has another number in its batch";
     }
@@ -179,7 +179,8 @@ static tally_status check_trailer(segment_run *at, tally_error *error)
     if (at->problems != 0) return tally_fsck_sections(at->run, at->segment, false, error);
     if (trailer->last_position + 1 != at->run->position) reason = "the trailer names another last position";
     else if (trailer->commits != at->commits) reason = "the trailer counts other commits";
-    else if (at->events != 0 && trailer->last_time_us != at->run->time.time_us) reason = "the trailer names another time";
+    else if (at->events != 0 && trailer->last_time_us != at->run->time.time_us)
+        reason = "the trailer names another time";
     if (reason == NULL) return tally_fsck_sections(at->run, at->segment, true, error);
     return tell(at, TALLY_FINDING_INDEX, TALLY_E_DAMAGED, TALLY_POSITION_NONE, trailer->data_end, reason, error);
 }

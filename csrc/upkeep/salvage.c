@@ -1,50 +1,11 @@
-#define __USE_MINGW_ANSI_STDIO 1 /* makes PRIu64 work on Windows; no effect elsewhere */
+#include "upkeep/salvage.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/uuid.h"
 #include "log/evidence.h"
-#include "upkeep/rebuild.h"
 
-typedef struct gap {
-    uint64_t from; /* the first position that is lost */
-    uint64_t to;   /* the first that is not */
-} gap;
-
-typedef struct event_place {
-    uint64_t offset;
-    uint64_t length;
-    uint64_t position;
-    tally_moment time;
-} event_place;
-
-/* Two passes over the same events: the first finds the gaps, the second writes what lies between them. */
-typedef struct salvage {
-    tally_work *work;
-    tally_chain *chain;
-    bool spoiled; /* something before the end of the chain does not check */
-    bool damaged; /* there is something behind the chain that is not the next writer's to cut */
-    tally_rebuild *rebuild; /* NULL in the first pass */
-    gap *gaps;
-    size_t gap_count;
-    size_t gap_capacity;
-    uint64_t next; /* the position behind the last whole event */
-    uint64_t copied;
-    uint64_t copied_again; /* in the second pass */
-    size_t gap_at; /* in the second pass: the first gap that may still be ahead */
-    bool any_time;
-    tally_moment first_time;
-    uint32_t digest;
-    event_place *places; /* of the commit that is being read, positions rising from `next` */
-    size_t place_count;
-    size_t place_capacity;
-    uint32_t batch_index; /* of the last one */
-} salvage;
-
-static bool reserve(const salvage *at, void **items, size_t *capacity, size_t count, size_t size)
+static bool reserve(const tally_salvage_run *at, void **items, size_t *capacity, size_t count, size_t size)
 {
     if (count < *capacity) return true;
     size_t wanted = *capacity == 0 ? 64 : *capacity * 2;
@@ -55,25 +16,20 @@ static bool reserve(const salvage *at, void **items, size_t *capacity, size_t co
     return true;
 }
 
-static tally_status no_memory(tally_error *error)
-{
-    return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to salvage");
-}
-
 /* ------------------------------------------------------------------------------------------ commits */
 
-static tally_status note_gap(salvage *at, uint64_t from, uint64_t to, tally_error *error)
+static tally_status note_gap(tally_salvage_run *at, uint64_t from, uint64_t to, tally_error *error)
 {
     void *gaps = at->gaps;
-    if (!reserve(at, &gaps, &at->gap_capacity, at->gap_count, sizeof *at->gaps)) return no_memory(error);
+    if (!reserve(at, &gaps, &at->gap_capacity, at->gap_count, sizeof *at->gaps)) return tally_salvage_no_memory(error);
     at->gaps = gaps;
-    at->gaps[at->gap_count++] = (gap){from, to};
+    at->gaps[at->gap_count++] = (tally_gap){from, to};
     return TALLY_OK;
 }
 
 /* What could not be read the first time is lost, also when the second time it can: the record of the gaps is written,
  * and stands before what follows it in time. */
-static bool was_lost(salvage *at, uint64_t position)
+static bool was_lost(tally_salvage_run *at, uint64_t position)
 {
     if (at->rebuild == NULL) return false;
     while (at->gap_at < at->gap_count && at->gaps[at->gap_at].to <= position) at->gap_at++;
@@ -81,7 +37,7 @@ static bool was_lost(salvage *at, uint64_t position)
 }
 
 /* An event is whole when everything of it agrees and its place in the order is free. */
-static tally_status note_event(salvage *at, const tally_piece *piece, tally_error *error)
+static tally_status note_event(tally_salvage_run *at, const tally_piece *piece, tally_error *error)
 {
     tally_body_view body;
     void *places = at->places;
@@ -89,23 +45,24 @@ static tally_status note_event(salvage *at, const tally_piece *piece, tally_erro
     uint64_t free_from = at->place_count == 0 ? at->next : at->places[at->place_count - 1].position + 1;
     if (core->position < free_from || tally_inspect_event(piece, &body) != NULL) return TALLY_OK;
     if (was_lost(at, core->position)) return TALLY_OK;
-    if (!reserve(at, &places, &at->place_capacity, at->place_count, sizeof *at->places)) return no_memory(error);
+    if (!reserve(at, &places, &at->place_capacity, at->place_count, sizeof *at->places))
+        return tally_salvage_no_memory(error);
     at->places = places;
     at->places[at->place_count++] =
-        (event_place){piece->offset, piece->length, core->position, {core->time_us, core->time_logical}};
+        (tally_event_place){piece->offset, piece->length, core->position, {core->time_us, core->time_logical}};
     at->batch_index = core->batch_index;
     at->digest = core->digest_algorithm;
     return TALLY_OK;
 }
 
-static tally_status write_commit(salvage *at, tally_inspection *reading, tally_error *error)
+static tally_status write_commit(tally_salvage_run *at, tally_inspection *reading, tally_error *error)
 {
     uint64_t length = TALLY_MARK_BYTES;
     for (size_t i = 0; i < at->place_count; i++) length += at->places[i].length;
     tally_status status = tally_rebuild_commit(at->rebuild, (uint32_t)at->place_count, length, error);
     for (size_t i = 0; status == TALLY_OK && i < at->place_count; i++) {
         tally_piece piece;
-        tally_body_view body;
+        tally_body_view body = {.id = NULL};
         reading->offset = at->places[i].offset;
         status = tally_inspect_next(reading, &piece, error);
         if (status == TALLY_OK && (piece.kind != TALLY_PIECE_EVENT || tally_inspect_event(&piece, &body) != NULL)) {
@@ -119,13 +76,13 @@ static tally_status write_commit(salvage *at, tally_inspection *reading, tally_e
 }
 
 /* What of a commit is whole is a commit again. */
-static tally_status take_commit(salvage *at, tally_inspection *reading, tally_error *error)
+static tally_status take_commit(tally_salvage_run *at, tally_inspection *reading, tally_error *error)
 {
     tally_status status = TALLY_OK;
     if (at->place_count == 0) return TALLY_OK;
     if (at->rebuild != NULL) status = write_commit(at, reading, error);
     for (size_t i = 0; status == TALLY_OK && i < at->place_count; i++) {
-        const event_place *place = &at->places[i];
+        const tally_event_place *place = &at->places[i];
         if (at->rebuild == NULL) {
             if (place->position > at->next) status = note_gap(at, at->next, place->position, error);
             if (!at->any_time) at->first_time = place->time;
@@ -141,7 +98,8 @@ static tally_status take_commit(salvage *at, tally_inspection *reading, tally_er
 }
 
 /* In an unsealed segment a commit exists when its mark does; a sealed one was whole once. Both passes see the same. */
-static tally_status read_segment(salvage *at, const tally_segment *segment, uint64_t limit, tally_error *error)
+static tally_status read_segment(tally_salvage_run *at, const tally_segment *segment, uint64_t limit,
+                                 tally_error *error)
 {
     tally_inspection walking = {.offset = 0};
     tally_inspection reading = {.offset = 0};
@@ -161,9 +119,7 @@ static tally_status read_segment(salvage *at, const tally_segment *segment, uint
             if (status == TALLY_OK) status = note_event(at, &piece, error);
         } else if (piece.kind == TALLY_PIECE_GAP) {
             at->spoiled = at->spoiled || piece.offset < tally_segment_end(segment);
-        } else if (piece.kind == TALLY_PIECE_MARK) {
-            status = take_commit(at, &reading, error);
-        } else if (piece.kind == TALLY_PIECE_END && segment->sealed) {
+        } else if (piece.kind == TALLY_PIECE_MARK || segment->sealed) {
             status = take_commit(at, &reading, error);
         }
     }
@@ -173,7 +129,7 @@ static tally_status read_segment(salvage *at, const tally_segment *segment, uint
     return status;
 }
 
-static tally_status read_later(salvage *at, uint64_t number, tally_error *error)
+static tally_status read_later(tally_salvage_run *at, uint64_t number, tally_error *error)
 {
     tally_segment *segment;
     tally_status status =
@@ -187,7 +143,7 @@ static tally_status read_later(salvage *at, uint64_t number, tally_error *error)
     return status;
 }
 
-static tally_status read_all(salvage *at, tally_error *error)
+static tally_status read_all(tally_salvage_run *at, tally_error *error)
 {
     const tally_chain *chain = at->chain;
     tally_status status = TALLY_OK;
@@ -221,7 +177,7 @@ static tally_status find_length(const tally_segment *segment, uint64_t *length, 
     return tally_file_size(segment->folder, segment->name, segment->file, length, error);
 }
 
-static tally_status copy_prefix(salvage *at, const char *to, size_t to_length, tally_error *error)
+static tally_status copy_prefix(tally_salvage_run *at, const char *to, size_t to_length, tally_error *error)
 {
     tally_folder folder;
     tally_status status = tally_work_make_folder(at->work, to, to_length, 0600, &folder, error);
@@ -239,85 +195,7 @@ static tally_status copy_prefix(salvage *at, const char *to, size_t to_length, t
 
 /* --------------------------------------------------------------------------------------- new lineage */
 
-/* {"gaps":[[from,to],...],"lineage":"hex"}: positions of the old store. */
-static char *describe(const salvage *at, size_t *length)
-{
-    const tally_platform *platform = at->work->platform;
-    size_t capacity = 128 + at->gap_count * 44;
-    char *text = platform->allocate(platform->context, capacity);
-    if (text == NULL) return NULL;
-    size_t used = (size_t)snprintf(text, capacity, "{\"gaps\":[");
-    for (size_t i = 0; i < at->gap_count; i++) {
-        used += (size_t)snprintf(text + used, capacity - used, "%s[%" PRIu64 ",%" PRIu64 "]", i == 0 ? "" : ",",
-                                 at->gaps[i].from, at->gaps[i].to);
-    }
-    used += (size_t)snprintf(text + used, capacity - used, "],\"lineage\":\"");
-    for (size_t i = 0; i < 16; i++) {
-        used += (size_t)snprintf(text + used, capacity - used, "%02x", at->chain->segments[0]->header.lineage[i]);
-    }
-    used += (size_t)snprintf(text + used, capacity - used, "\"}");
-    *length = used;
-    return text;
-}
-
-static tally_status add_record(salvage *at, const uint8_t *stored, size_t stored_length, tally_error *error)
-{
-    static const uint8_t nobody[16];
-    const tally_platform *platform = at->work->platform;
-    uint8_t random[TALLY_UUID_RANDOM], id[16], digest[32], bytes[1024];
-    tally_uuid_generator generator = {0};
-    tally_moment time = at->first_time;
-    int32_t os_error;
-    tally_core core = {.digest_algorithm = (uint8_t)at->digest, .flags = TALLY_CORE_SYSTEM};
-    tally_status status = platform->random_bytes(platform->context, random, sizeof random, &os_error);
-    if (status == TALLY_OK && !at->any_time) status = platform->wall_clock_us(platform->context, &time.time_us, &os_error);
-    if (status != TALLY_OK) return tally_fail_os(error, status, os_error, NULL, "the system gives no clock or salt");
-    status = tally_uuid_next(&generator, (uint64_t)time.time_us / 1000, random, id, error);
-    if (status != TALLY_OK) return status;
-    core.time_us = time.time_us; /* not after the first event that follows */
-    core.time_logical = time.logical;
-    tally_digest(at->digest, TALLY_DOMAIN_DATA, stored, stored_length, digest);
-    tally_body_view body = {.id = id,
-                            .correlation = id,
-                            .causation = nobody,
-                            .plain_length = stored_length - TALLY_SALT_BYTES,
-                            .stored_length = stored_length,
-                            .data_digest = digest,
-                            .stream = {"$log", 4},
-                            .type = {"tally.salvaged", 14},
-                            .content_type = {"application/json", 16}};
-    size_t body_length = tally_body_length(&body);
-    if (!tally_body_encode(&body, bytes, sizeof bytes)) return tally_fail(error, TALLY_E_PANIC, "the body does not fit");
-    tally_body_digest(at->digest, bytes, body_length, core.body_digest);
-    status = tally_rebuild_commit(at->rebuild, 1, tally_frame_length(body_length, stored_length), error);
-    if (status == TALLY_OK) {
-        status = tally_rebuild_add(at->rebuild, &core, bytes, body_length, body.stream, stored, stored_length, error);
-    }
-    return status == TALLY_OK ? tally_rebuild_commit_end(at->rebuild, 0, error) : status;
-}
-
-static tally_status record_gaps(salvage *at, tally_error *error)
-{
-    const tally_platform *platform = at->work->platform;
-    size_t length;
-    int32_t os_error;
-    char *text = describe(at, &length);
-    if (text == NULL) return no_memory(error);
-    uint8_t *stored = platform->allocate(platform->context, TALLY_SALT_BYTES + length);
-    tally_status status = stored == NULL ? no_memory(error) : TALLY_OK;
-    if (status == TALLY_OK && length > TALLY_DATA_MAX) status = tally_fail(error, TALLY_E_LIMIT, "there are too many gaps");
-    if (status == TALLY_OK) {
-        memcpy(stored + TALLY_SALT_BYTES, text, length);
-        status = platform->random_bytes(platform->context, stored, TALLY_SALT_BYTES, &os_error);
-        if (status != TALLY_OK) (void)tally_fail_os(error, status, os_error, NULL, "the system gives no salt");
-    }
-    if (status == TALLY_OK) status = add_record(at, stored, TALLY_SALT_BYTES + length, error);
-    platform->release(platform->context, stored);
-    platform->release(platform->context, text);
-    return status;
-}
-
-static tally_status rebuild_store(salvage *at, const char *to, size_t to_length, tally_error *error)
+static tally_status rebuild_store(tally_salvage_run *at, const char *to, size_t to_length, tally_error *error)
 {
     tally_rebuild rebuild;
     if (at->digest == 0) at->digest = TALLY_DIGEST_SHA256;
@@ -325,19 +203,20 @@ static tally_status rebuild_store(salvage *at, const char *to, size_t to_length,
         tally_rebuild_begin(&rebuild, at->work, to, to_length, at->chain->segments[0]->header.name, error);
     if (status != TALLY_OK) return status;
     at->rebuild = &rebuild;
-    status = record_gaps(at, error);
+    status = tally_salvage_record(at, error);
     if (status == TALLY_OK) status = read_all(at, error);
     if (status == TALLY_OK && at->copied_again != at->copied) {
         status = tally_fail_os(error, TALLY_E_IO, 0, at->chain->folder->path,
                                "events that could be read cannot be read any more; try again");
     }
+    at->rebuild = NULL;
     tally_status ended = tally_rebuild_end(&rebuild, status != TALLY_OK, status == TALLY_OK ? error : NULL);
     return status == TALLY_OK ? ended : status;
 }
 
 /* ------------------------------------------------------------------------------------------ salvage */
 
-static tally_status salvage_store(salvage *at, const char *to, size_t to_length, tally_salvage_report *report,
+static tally_status salvage_store(tally_salvage_run *at, const char *to, size_t to_length, tally_salvage_report *report,
                                   tally_error *error)
 {
     tally_evidence evidence;
@@ -349,10 +228,12 @@ static tally_status salvage_store(salvage *at, const char *to, size_t to_length,
     }
     if (status != TALLY_OK) return status;
     if (at->chain->end == TALLY_CHAIN_UNKNOWN || evidence.unknown) {
-        return tally_chain_refuse(at->chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one", error);
+        return tally_chain_refuse(at->chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one",
+                                  error);
     }
     if (at->chain->count == 0) {
-        return tally_chain_refuse(at->chain, TALLY_E_DAMAGED, "without its first segment nothing can be salvaged", error);
+        return tally_chain_refuse(at->chain, TALLY_E_DAMAGED, "without its first segment nothing can be salvaged",
+                                  error);
     }
     at->damaged = at->chain->end == TALLY_CHAIN_BROKEN || evidence.proves_damage;
     for (size_t i = 0; i < at->chain->count; i++) at->work->total += 2 * tally_segment_end(at->chain->segments[i]);
@@ -383,7 +264,7 @@ tally_status tally_salvage(const char *from, size_t from_length, const char *to,
     if (status == TALLY_OK) status = tally_folder_init(&folder, work.platform, from, from_length, 0600, error);
     if (status == TALLY_OK) status = tally_work_open_chain(&chain, &folder, error);
     if (status != TALLY_OK) return status;
-    salvage at = {.work = &work, .chain = &chain};
+    tally_salvage_run at = {.work = &work, .chain = &chain};
     status = salvage_store(&at, to, to_length, &made, error);
     work.platform->release(work.platform->context, at.gaps);
     work.platform->release(work.platform->context, at.places);

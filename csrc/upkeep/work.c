@@ -107,8 +107,8 @@ void tally_work_discard_folder(const tally_folder *folder)
 
 /* ----------------------------------------------------------------------------------------- copying */
 
-static tally_status copy_bytes(tally_work *work, const tally_segment *segment, uint64_t length,
-                               const tally_folder *to, tally_file file, uint8_t *buffer, tally_error *error)
+static tally_status copy_bytes(tally_work *work, const tally_segment *segment, uint64_t length, const tally_folder *to,
+                               tally_file file, uint8_t *buffer, tally_error *error)
 {
     for (uint64_t offset = 0; offset < length;) {
         size_t part = length - offset < COPY_CHUNK ? (size_t)(length - offset) : COPY_CHUNK;
@@ -119,8 +119,8 @@ static tally_status copy_bytes(tally_work *work, const tally_segment *segment, u
             status = tally_file_read(segment->folder, segment->name, segment->file, offset, buffer, part, &done, error);
         }
         if (status == TALLY_OK && done != part) {
-            status = tally_fail_at(error, TALLY_E_TRUNCATED, offset + done, "the segment %s ends too early",
-                                   segment->name);
+            status =
+                tally_fail_at(error, TALLY_E_TRUNCATED, offset + done, "the segment %s ends too early", segment->name);
         }
         if (status == TALLY_OK) status = tally_file_write(to, segment->name, file, offset, bytes, part, error);
         if (status == TALLY_OK) status = tally_work_step(work, part, error);
@@ -137,9 +137,8 @@ tally_status tally_work_copy(tally_work *work, const tally_segment *segment, uin
     tally_file file;
     uint8_t *buffer = platform->allocate(platform->context, COPY_CHUNK);
     if (buffer == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to copy a segment");
-    tally_status status = tally_file_open(to, segment->name,
-                                          TALLY_OPEN_READ | TALLY_OPEN_WRITE | TALLY_OPEN_CREATE | TALLY_OPEN_EXCLUSIVE,
-                                          &file, error);
+    tally_status status = tally_file_open(
+        to, segment->name, TALLY_OPEN_READ | TALLY_OPEN_WRITE | TALLY_OPEN_CREATE | TALLY_OPEN_EXCLUSIVE, &file, error);
     if (status == TALLY_OK) {
         status = copy_bytes(work, segment, length, to, file, buffer, error);
         if (status == TALLY_OK) status = tally_file_sync(to, segment->name, file, error);

@@ -173,8 +173,8 @@ __attribute__((unused)) static void log_head(log_writer *log, uint64_t sequence,
 
 /* ----------------------------------------------------------------------------------- what goes wrong */
 
-__attribute__((unused)) static void log_patch(const log_writer *log, uint64_t number, uint64_t offset, const void *bytes,
-                                              size_t length)
+__attribute__((unused)) static void log_patch(const log_writer *log, uint64_t number, uint64_t offset,
+                                              const void *bytes, size_t length)
 {
     char name[TALLY_NAME_BYTES];
     tally_file file;

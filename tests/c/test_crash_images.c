@@ -155,7 +155,6 @@ static void end(writer *by)
 
 static uint64_t images_tried, opened, cuts, rewritten, second_crashes, empty;
 
-
 static bool complain(const wrap_image *image, const char *what, uint64_t is, uint64_t wanted, const tally_error *error)
 {
     CHECK(!"an image is judged illegal");
@@ -228,7 +227,8 @@ static uint64_t at_least(const wrap_image *image)
 static bool judge_count(const wrap_image *image, const model *with, uint64_t count, const char *what)
 {
     if (count < at_least(image)) return complain(image, what, count, at_least(image), NULL);
-    if (count > image->notes[NOTE_BEGUN]) return complain(image, "events not begun", count, image->notes[NOTE_BEGUN], NULL);
+    if (count > image->notes[NOTE_BEGUN])
+        return complain(image, "events not begun", count, image->notes[NOTE_BEGUN], NULL);
     if (!is_boundary(with, count)) return complain(image, "a part of a commit", count, at_least(image), NULL);
     return true;
 }
@@ -320,9 +320,9 @@ static bool judge_writer(tally_platform *disk, const wrap_image *image, model *w
 /* ------------------------------------------------------------------------------ a crash in recovery */
 
 typedef struct second {
-    model *with;         /* as the first crash found it */
+    model *with; /* as the first crash found it */
     const wrap_image *outer;
-    model after;         /* with what the recovering writer did */
+    model after; /* with what the recovering writer did */
 } second;
 
 static void recover_and_append(const tally_platform *platform, wrap_recording *recording, void *user_data)
@@ -464,7 +464,7 @@ static bool visit(void *user_data, tally_platform *disk, const wrap_image *image
 static void all_levels(writer *by, const tally_platform *platform)
 {
     static const uint32_t levels[] = {TALLY_BUFFERED, TALLY_BUFFERED, TALLY_DURABLE, TALLY_WRITTEN, TALLY_WRITTEN,
-                                      TALLY_BUFFERED, TALLY_DURABLE, TALLY_DURABLE, TALLY_WRITTEN};
+                                      TALLY_BUFFERED, TALLY_DURABLE,  TALLY_DURABLE, TALLY_WRITTEN};
     if (!begin(by, platform)) return;
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) append(by, 1, levels[i]);
     end(by);
@@ -587,10 +587,14 @@ static uint64_t try_scenario(const scenario *of, uint64_t seed, bool quick)
 }
 
 static const scenario all[] = {
-    {"all levels", all_levels, 400, 60, 1},   {"batches", batches, 300, 60, 1},
-    {"rotation", rotation, 16000, 150, 5},    {"sealing", sealing, 16000, 150, 5},
-    {"runs", runs, 20000, 200, 20},           {"close and open", close_and_open, 500, 200, 1},
-    {"failed sync", failed_sync, 400, 200, 5}, {"backup", backing_up, 12000, 100, 3},
+    {"all levels", all_levels, 400, 60, 1},
+    {"batches", batches, 300, 60, 1},
+    {"rotation", rotation, 16000, 150, 5},
+    {"sealing", sealing, 16000, 150, 5},
+    {"runs", runs, 20000, 200, 20},
+    {"close and open", close_and_open, 500, 200, 1},
+    {"failed sync", failed_sync, 400, 200, 5},
+    {"backup", backing_up, 12000, 100, 3},
 };
 #define SCENARIOS (sizeof all / sizeof *all)
 

@@ -94,7 +94,8 @@ TEST(a_directory_of_another_program_is_refused_by_name)
     bool is_store;
     tally_file file;
     begin();
-    CHECK_STATUS(tally_file_open(&made.folder, "photo.jpg", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, &file, NULL), TALLY_OK);
+    CHECK_STATUS(tally_file_open(&made.folder, "photo.jpg", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, &file, NULL),
+                 TALLY_OK);
     tally_file_close(&made.folder, &file);
     CHECK_STATUS(tally_directory_look(&made.folder, &is_store, &error), TALLY_E_FORMAT);
     CHECK_SAYS(error, "photo.jpg");

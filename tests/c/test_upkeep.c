@@ -90,7 +90,9 @@ static int32_t take(void *user_data, const tally_finding *finding)
     last_finding = *finding;
     (void)snprintf(last_reason, sizeof last_reason, "%s", finding->reason);
     (void)snprintf(last_file, sizeof last_file, "%s", finding->file);
-    if (getenv("V") != NULL) printf("#   %u %s %" PRIu64 " %" PRIu64 " %s\n", finding->severity, last_file, finding->offset, finding->position, last_reason);
+    if (getenv("V") != NULL)
+        printf("#   %u %s %" PRIu64 " %" PRIu64 " %s\n", finding->severity, last_file, finding->offset,
+               finding->position, last_reason);
     return 0;
 }
 

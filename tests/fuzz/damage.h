@@ -144,7 +144,8 @@ static void damage_fix_end(uint8_t *bytes, uint64_t size)
             uint8_t *entry = bytes + table + (uint64_t)i * TALLY_SECTION_ENTRY_BYTES;
             uint64_t offset = tally_load_u64(entry + 8), length = tally_load_u64(entry + 16);
             uint64_t pages = length / TALLY_PAGE_CONTENT + 1;
-            for (uint64_t page = 0; page < pages && offset <= size && offset + (page + 1) * TALLY_PAGE_BYTES <= size; page++) {
+            for (uint64_t page = 0; page < pages && offset <= size && offset + (page + 1) * TALLY_PAGE_BYTES <= size;
+                 page++) {
                 uint8_t *at = bytes + offset + page * TALLY_PAGE_BYTES;
                 tally_store_u32(at + TALLY_PAGE_CONTENT, tally_crc32c(seed, at, TALLY_PAGE_CONTENT));
             }
@@ -157,7 +158,8 @@ static void damage_fix_end(uint8_t *bytes, uint64_t size)
 
 static void damage_fix_head(uint8_t *bytes, uint64_t size)
 {
-    for (uint64_t at = 0; at + TALLY_HEAD_SLOT_USED <= size && at <= TALLY_HEAD_SLOT_BYTES; at += TALLY_HEAD_SLOT_BYTES) {
+    for (uint64_t at = 0; at + TALLY_HEAD_SLOT_USED <= size && at <= TALLY_HEAD_SLOT_BYTES;
+         at += TALLY_HEAD_SLOT_BYTES) {
         tally_store_u32(bytes + at + 124, tally_crc32c(TALLY_CRC_START, bytes + at, 124));
     }
 }
@@ -186,7 +188,7 @@ static uint64_t damage_change(uint8_t *bytes, uint64_t size, const uint8_t step[
         break;
     case 2: memset(bytes + offset, step[7], (size_t)length); break;
     case 3: return offset; /* shorter */
-    case 4: { /* a part of it somewhere else */
+    case 4: {              /* a part of it somewhere else */
         uint64_t to = size == 0 ? 0 : (uint64_t)step[7] * 256 % size;
         memmove(bytes + to, bytes + offset, (size_t)(length < size - to ? length : size - to));
         break;
