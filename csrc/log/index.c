@@ -107,13 +107,13 @@ static bool add_event(tally_index *index, uint64_t offset, const tally_core *cor
 {
     const tally_platform *platform = index->platform;
     uint64_t needed = (uint64_t)index->events + 1;
-    bool fits = tally_index_grow(platform, &index->offsets, &index->offset_capacity, sizeof(uint32_t), needed) &&
-                tally_index_grow(platform, &index->times, &index->time_capacity, sizeof(int64_t), needed / 64 + 1) &&
-                add_name(index, TALLY_KEY_STREAM, body->stream, core->version) &&
-                add_name(index, TALLY_KEY_TYPE, body->type, 0) && add_tags(index, body) &&
-                tally_index_add_hashed(index, &index->ids, body->id, index->events) &&
-                (body->idempotency == NULL ||
-                 tally_index_add_hashed(index, &index->digests, body->idempotency, index->events));
+    bool fits =
+        tally_index_grow(platform, &index->offsets, &index->offset_capacity, sizeof(uint32_t), needed) &&
+        tally_index_grow(platform, &index->times, &index->time_capacity, sizeof(int64_t), needed / 64 + 1) &&
+        add_name(index, TALLY_KEY_STREAM, body->stream, core->version) &&
+        add_name(index, TALLY_KEY_TYPE, body->type, 0) && add_tags(index, body) &&
+        tally_index_add_hashed(index, &index->ids, body->id, index->events) &&
+        (body->idempotency == NULL || tally_index_add_hashed(index, &index->digests, body->idempotency, index->events));
     if (!fits) return false;
     index->offsets[index->events] = (uint32_t)(offset / 8);
     if (index->events % 64 == 0) index->times[index->events / 64] = core->time_us;
@@ -204,7 +204,8 @@ tally_status tally_index_catch_up(tally_index *index, const tally_segment *segme
     uint8_t *scratch = NULL;
     if (segment->map == NULL) {
         /* Another thread may be faster, but what is left does not grow. */
-        scratch = platform->allocate(platform->context, end - start < CHUNK_BYTES ? (size_t)(end - start) : CHUNK_BYTES);
+        scratch =
+            platform->allocate(platform->context, end - start < CHUNK_BYTES ? (size_t)(end - start) : CHUNK_BYTES);
         if (scratch == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to index %s with", segment->name);
     }
     tally_status status = TALLY_OK;

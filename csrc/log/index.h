@@ -38,8 +38,8 @@ uint32_t tally_index_count(tally_index *index, uint32_t key, uint32_t before);
 enum tally_answer tally_index_at(tally_index *index, uint32_t key, uint32_t number, uint32_t *ordinal);
 
 /* The largest ordinal < `before` whose id (or idempotency digest) has the same hash: a candidate. */
-enum tally_answer tally_index_candidate(tally_index *index, bool idempotency, const uint8_t value[16],
-                                     uint32_t before, uint32_t *ordinal);
+enum tally_answer tally_index_candidate(tally_index *index, bool idempotency, const uint8_t value[16], uint32_t before,
+                                        uint32_t *ordinal);
 
 /* The numbers of up to `max` keys of a kind that begin with `prefix`, the first ones behind `after` (empty: from the
  * beginning), in the order of their bytes. Numbers keep their meaning. */

@@ -31,7 +31,7 @@ typedef struct tally_index_hashed {
     uint32_t *slots;
     uint32_t count;
     uint32_t capacity;
-    uint32_t mask; /* of slots; 0: no table */
+    uint32_t mask;     /* of slots; 0: no table */
     uint8_t least[16]; /* of the values */
     uint8_t most[16];
 } tally_index_hashed;

@@ -15,7 +15,7 @@ typedef struct listing_source {
     tally_segment *segment;
     uint32_t limit; /* events of it that count */
     bool present;
-    bool sorted;     /* from its sections: `number` is the record's */
+    bool sorted; /* from its sections: `number` is the record's */
     bool started;
     uint32_t number; /* or the place in `numbers` */
     uint32_t count;
@@ -54,8 +54,7 @@ static enum tally_answer load_sorted(const tally_listing *listing, listing_sourc
     } else {
         source->number++;
     }
-    enum tally_answer answer =
-        tally_sealed_name(source->segment, source->number, &kind, source->name, &source->length);
+    enum tally_answer answer = tally_sealed_name(source->segment, source->number, &kind, source->name, &source->length);
     if (answer != TALLY_ANSWER_YES) return answer;
     if (kind != listing->kind || !tally_text_begins(name_of(source), listing->prefix)) return TALLY_ANSWER_NO;
     return tally_sealed_record(source->segment, source->number, &source->entry);
@@ -74,12 +73,13 @@ static tally_status load_index(const tally_listing *listing, listing_source *sou
     }
     if (++source->number >= source->count) {
         source->number = 0;
-        source->count = tally_index_list(segment->index, listing->kind, listing->prefix, listing->after,
-                                         source->numbers, NUMBERS);
+        source->count =
+            tally_index_list(segment->index, listing->kind, listing->prefix, listing->after, source->numbers, NUMBERS);
     }
     source->present = source->count != 0;
     if (source->present) {
-        tally_index_describe(segment->index, source->numbers[source->number], source->name, &source->length, &source->entry);
+        tally_index_describe(segment->index, source->numbers[source->number], source->name, &source->length,
+                             &source->entry);
     }
     return TALLY_OK;
 }
@@ -105,8 +105,8 @@ static void take_text(tally_text from, char *bytes, tally_text *to)
     if (from.length != 0) memcpy(bytes, from.bytes, from.length);
 }
 
-tally_status tally_listing_new(const tally_view *view, uint64_t end, uint32_t kind, tally_text prefix,
-                               tally_text after, tally_listing **listing, tally_error *error)
+tally_status tally_listing_new(const tally_view *view, uint64_t end, uint32_t kind, tally_text prefix, tally_text after,
+                               tally_listing **listing, tally_error *error)
 {
     size_t bytes = sizeof(tally_listing) + view->segment_count * sizeof(listing_source);
     tally_listing *made = view->platform->allocate(view->platform->context, bytes);

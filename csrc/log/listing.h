@@ -9,8 +9,8 @@
 typedef struct tally_listing tally_listing;
 
 /* Borrows the view. `prefix` and `after` are copied; an empty `after` begins at the beginning. TALLY_E_NO_MEMORY. */
-tally_status tally_listing_new(const tally_view *view, uint64_t end, uint32_t kind, tally_text prefix,
-                               tally_text after, tally_listing **listing, tally_error *error);
+tally_status tally_listing_new(const tally_view *view, uint64_t end, uint32_t kind, tally_text prefix, tally_text after,
+                               tally_listing **listing, tally_error *error);
 void tally_listing_free(tally_listing *listing); /* accepts NULL */
 
 /* Of the events below `end`. */

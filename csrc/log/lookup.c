@@ -118,7 +118,8 @@ static tally_status has_value(tally_segment *segment, uint32_t ordinal, bool ide
         const uint8_t *its = status != TALLY_OK ? NULL : idempotency ? body.idempotency : body.id;
         *has = its != NULL && memcmp(its, value, 16) == 0;
         if (status != TALLY_OK) {
-            status = tally_segment_damaged(segment, segment->header.first_position + ordinal, place.offset, &why, error);
+            status =
+                tally_segment_damaged(segment, segment->header.first_position + ordinal, place.offset, &why, error);
         }
     }
     platform->release(platform->context, scratch);
@@ -209,8 +210,8 @@ static tally_status count_before(tally_segment *segment, uint32_t high, int64_t 
     return TALLY_OK;
 }
 
-tally_status tally_lookup_time(const tally_view *view, uint64_t from, uint64_t end, int64_t time_us,
-                               uint64_t *position, tally_error *error)
+tally_status tally_lookup_time(const tally_view *view, uint64_t from, uint64_t end, int64_t time_us, uint64_t *position,
+                               tally_error *error)
 {
     /* The last segment that begins before the time: the first event that counts is in it, or begins the next. */
     size_t low = 0;

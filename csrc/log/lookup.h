@@ -40,7 +40,7 @@ tally_status tally_lookup_decode(const tally_place *place, uint64_t position, co
                                  tally_error *error);
 
 /* The first position in [from, end) whose event's time is not before `time_us`; `end` when there is none. */
-tally_status tally_lookup_time(const tally_view *view, uint64_t from, uint64_t end, int64_t time_us,
-                               uint64_t *position, tally_error *error);
+tally_status tally_lookup_time(const tally_view *view, uint64_t from, uint64_t end, int64_t time_us, uint64_t *position,
+                               tally_error *error);
 
 #endif

@@ -7,6 +7,9 @@
 #include "log/lookup.h"
 #include "proof/event.h"
 
+/* An index that lies must not make anybody ask for more memory than a frame can take. */
+#define FRAME_MAX ((size_t)TALLY_FRAME_FIXED_BYTES + TALLY_BODY_MAX + TALLY_STORED_MAX + 16)
+
 /* Of a mapped event that is read next: all lines of a usual frame are asked for at once, so that they come while
  * its head is waited for. A far one costs half as much then. */
 static void prefetch(const tally_segment *segment, const tally_place *place)
@@ -39,7 +42,8 @@ tally_status tally_lookup_place(const tally_view *view, uint64_t position, tally
     if (segment->map != NULL) prefetch_guess(segment, ordinal);
     tally_status status = tally_ask_place(segment, place->ordinal, &place->offset, &limit, error);
     if (status != TALLY_OK) return status;
-    place->length = (size_t)(limit - place->offset);
+    uint64_t length = limit - place->offset;
+    place->length = length < FRAME_MAX ? (size_t)length : FRAME_MAX;
     if (segment->map == NULL) return TALLY_OK; /* its marks, if any, are read with it: one call less */
     tally_frame frame;
     tally_error why;

@@ -1,5 +1,5 @@
-#include "log/lookup.h"
 #include "base/error.h"
+#include "log/lookup.h"
 #include "log/match.h"
 
 /* One event, for the comparison of a name that no index has whole. */

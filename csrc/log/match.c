@@ -202,8 +202,8 @@ static tally_status find_terms(match_group *group, match_term *terms, const tall
         match_term *term = &terms[group->first + t];
         size_t its;
         term->postings = (tally_postings){.segment = view->segments[i]};
-        tally_status status = tally_locate(&term->locator, view, i, backwards, &term->present, &term->postings.entry,
-                                           &its, error);
+        tally_status status =
+            tally_locate(&term->locator, view, i, backwards, &term->present, &term->postings.entry, &its, error);
         if (status != TALLY_OK) return status;
         if (term->present) group->events += term->postings.entry.count;
         else if (backwards ? its > *next : its < *next) *next = its;
@@ -266,6 +266,7 @@ static bool unite(tally_match *match, const match_group *group, uint32_t base, u
 /* Leaves the bits from `low` up to before `high`. */
 static void clip(uint64_t bits[TALLY_BLOCK_WORDS], uint32_t low, uint32_t high)
 {
+    if (low == 0 && high >= TALLY_BLOCK_EVENTS) return;
     for (uint32_t word = 0; word < TALLY_BLOCK_WORDS; word++) {
         uint32_t start = word * 64;
         if (start + 64 <= low || start >= high) {
@@ -277,6 +278,16 @@ static void clip(uint64_t bits[TALLY_BLOCK_WORDS], uint32_t low, uint32_t high)
     }
 }
 
+/* Without the processor's instruction, which not all have; of sparse blocks most words are empty. */
+static uint32_t count_bits(uint64_t bits)
+{
+    if (bits == 0) return 0;
+    bits -= (bits >> 1) & UINT64_C(0x5555555555555555);
+    bits = (bits & UINT64_C(0x3333333333333333)) + ((bits >> 2) & UINT64_C(0x3333333333333333));
+    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)((bits * UINT64_C(0x0101010101010101)) >> 56);
+}
+
 /* Takes the leader's bits within [*low, *high) off the work, as far as there is work; what is too much is cut off
  * at the far end. */
 static void pay(const uint64_t led[TALLY_BLOCK_WORDS], bool backwards, uint64_t *work, uint32_t *low, uint32_t *high)
@@ -284,7 +295,7 @@ static void pay(const uint64_t led[TALLY_BLOCK_WORDS], bool backwards, uint64_t 
     for (uint32_t i = 0; i < TALLY_BLOCK_WORDS; i++) {
         uint32_t word = backwards ? TALLY_BLOCK_WORDS - 1 - i : i;
         uint64_t bits = led[word];
-        uint32_t count = (uint32_t)__builtin_popcountll(bits);
+        uint32_t count = count_bits(bits);
         if (count <= *work) {
             *work -= count;
             continue;
@@ -318,7 +329,7 @@ static bool intersect(tally_match *match, uint32_t base, bool backwards, uint64_
         }
         for (uint32_t word = 0; word < TALLY_BLOCK_WORDS; word++) bits[word] &= other[word];
     }
-    clip(bits, *low, *high);
+    if (*low != old_low || *high != old_high) clip(bits, *low, *high);
     return true;
 }
 
@@ -424,15 +435,15 @@ static tally_status look_on(tally_match *match, const tally_view *view, bool bac
                             uint64_t *work, tally_block *block, tally_error *error)
 {
     memset(block, 0, sizeof *block);
-    while (*from < *end && *work > 0) {
+    while (*from<*end && * work> 0) {
         tally_status status = look(match, view, backwards, from, end, work, block, error);
         if (status != TALLY_OK || !is_empty(block->bits)) return status;
     }
     return TALLY_OK;
 }
 
-tally_status tally_match_next(tally_match *match, const tally_view *view, uint64_t *from, uint64_t end,
-                              uint64_t *work, tally_block *block, tally_error *error)
+tally_status tally_match_next(tally_match *match, const tally_view *view, uint64_t *from, uint64_t end, uint64_t *work,
+                              tally_block *block, tally_error *error)
 {
     return look_on(match, view, false, from, &end, work, block, error);
 }

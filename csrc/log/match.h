@@ -43,8 +43,8 @@ typedef struct tally_block {
 /* The next block with candidates in [*from, end), and moves *from behind what was looked at; or (backwards) the
  * last one in [from, *end), and moves *end before it. `*work` falls by the number of events looked at, and when it
  * is used up the block may be empty. An empty block with work left: there are no more. */
-tally_status tally_match_next(tally_match *match, const tally_view *view, uint64_t *from, uint64_t end,
-                              uint64_t *work, tally_block *block, tally_error *error);
+tally_status tally_match_next(tally_match *match, const tally_view *view, uint64_t *from, uint64_t end, uint64_t *work,
+                              tally_block *block, tally_error *error);
 tally_status tally_match_before(tally_match *match, const tally_view *view, uint64_t from, uint64_t *end,
                                 uint64_t *work, tally_block *block, tally_error *error);
 

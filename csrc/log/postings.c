@@ -193,8 +193,7 @@ enum tally_answer tally_postings_fill(tally_postings *postings, uint32_t base, u
         set(entry->first, base, bits);
         set(entry->last, base, bits);
     } else if (entry->last >= base && entry->first < (uint64_t)base + TALLY_BLOCK_EVENTS) {
-        whole = entry->form == TALLY_FORM_BITMAP ? bitmap_fill(postings, base, bits)
-                                                 : array_fill(postings, base, bits);
+        whole = entry->form == TALLY_FORM_BITMAP ? bitmap_fill(postings, base, bits) : array_fill(postings, base, bits);
     }
     return whole ? TALLY_ANSWER_YES : TALLY_ANSWER_DAMAGED;
 }
@@ -227,7 +226,7 @@ enum tally_answer tally_postings_count(tally_postings *postings, uint32_t before
         *count = 1;
         return TALLY_ANSWER_YES;
     }
-    bool whole = entry->form == TALLY_FORM_BITMAP ? bitmap_count(postings, before, count)
-                                                  : array_below(postings, before, count);
+    bool whole =
+        entry->form == TALLY_FORM_BITMAP ? bitmap_count(postings, before, count) : array_below(postings, before, count);
     return whole ? TALLY_ANSWER_YES : TALLY_ANSWER_DAMAGED;
 }

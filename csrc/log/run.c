@@ -147,8 +147,8 @@ static tally_status take_parts(tally_run *run, tally_error *error)
     memset((void *)run->checked, 0, words * sizeof *run->checked);
     const void *map;
     int32_t os_error;
-    if (run->file_bytes <= SIZE_MAX && platform->map_file(platform->context, run->file, 0, (size_t)run->file_bytes,
-                                                          &map, &os_error) == TALLY_OK) {
+    if (run->file_bytes <= SIZE_MAX &&
+        platform->map_file(platform->context, run->file, 0, (size_t)run->file_bytes, &map, &os_error) == TALLY_OK) {
         run->map = map;
         run->map_bytes = (size_t)run->file_bytes;
         tally_file_close(run->folder, &run->file);
@@ -227,11 +227,10 @@ enum tally_answer tally_run_name_at(const tally_run *run, uint32_t number, tally
     name->length = tally_load_u16(record + AT_LENGTH);
     name->entry.at = tally_load_u32(record + AT_FIRST_REFERENCE);
     name->entry.count = tally_load_u32(record + AT_REFERENCES);
-    bool fits = name->length != 0 && name->length <= TALLY_STREAM_MAX && name->entry.count != 0 &&
-                name->entry.count <= run->header.segment_count &&
-                (uint64_t)name->entry.at + name->entry.count <= references &&
-                tally_section_read(&run->parts[TALLY_RUN_TEXT], tally_load_u32(record + AT_NAME), name->name,
-                                   name->length);
+    bool fits =
+        name->length != 0 && name->length <= TALLY_STREAM_MAX && name->entry.count != 0 &&
+        name->entry.count <= run->header.segment_count && (uint64_t)name->entry.at + name->entry.count <= references &&
+        tally_section_read(&run->parts[TALLY_RUN_TEXT], tally_load_u32(record + AT_NAME), name->name, name->length);
     return fits ? TALLY_ANSWER_YES : TALLY_ANSWER_DAMAGED;
 }
 
@@ -250,7 +249,8 @@ enum tally_answer tally_run_find(const tally_run *run, const tally_key *key, tal
         if (!tally_hashed_get(&hashed, at, &its, &number)) return TALLY_ANSWER_DAMAGED;
         if (its != hash) break;
         if (tally_run_name_at(run, number, &name) != TALLY_ANSWER_YES) return TALLY_ANSWER_DAMAGED;
-        if (name.kind != key->kind || tally_text_compare((tally_text){name.name, name.length}, key->name) != 0) continue;
+        if (name.kind != key->kind || tally_text_compare((tally_text){name.name, name.length}, key->name) != 0)
+            continue;
         *entry = name.entry;
         return TALLY_ANSWER_YES;
     }

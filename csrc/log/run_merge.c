@@ -5,8 +5,8 @@
  * text side by side; their places in the file are known from what the units have at most. */
 #include <string.h>
 
-#include "base/error.h"
 #include "base/bytes.h"
+#include "base/error.h"
 #include "log/hash.h"
 #include "log/run_body.h"
 #include "log/sealed.h"
@@ -51,10 +51,9 @@ typedef struct merging {
 /* A unit that is damaged ends the merge: it is looked at through its frames, not merged. */
 static enum tally_answer load(merge_unit *unit)
 {
-    enum tally_answer answer =
-        unit->run != NULL
-            ? tally_run_name_at(unit->run, unit->number, &unit->name)
-            : tally_sealed_name(unit->segment, unit->number, &unit->name.kind, unit->name.name, &unit->name.length);
+    enum tally_answer answer = unit->run != NULL ? tally_run_name_at(unit->run, unit->number, &unit->name)
+                                                 : tally_sealed_name(unit->segment, unit->number, &unit->name.kind,
+                                                                     unit->name.name, &unit->name.length);
     unit->present = answer == TALLY_ANSWER_YES;
     if (answer != TALLY_ANSWER_DAMAGED) return answer;
     if (unit->run != NULL) tally_run_distrust((tally_run *)(uintptr_t)unit->run);
@@ -367,8 +366,7 @@ static bool find_due(const tally_view *view, size_t *start)
     return found;
 }
 
-tally_status tally_run_merge(const tally_folder *folder, const tally_view *view, tally_run **merged,
-                             tally_error *error)
+tally_status tally_run_merge(const tally_folder *folder, const tally_view *view, tally_run **merged, tally_error *error)
 {
     size_t start;
     *merged = NULL;

@@ -41,8 +41,8 @@ static int32_t take_name(void *user_data, const char *name)
         size_t length = strlen(name);
         size_t ending = sizeof TALLY_NAME_NEW - 1;
         char full[TALLY_NAME_BYTES * 2];
-        bool unfinished = length > ending && length < TALLY_NAME_BYTES &&
-                          memcmp(name + length - ending, TALLY_NAME_NEW, ending) == 0;
+        bool unfinished =
+            length > ending && length < TALLY_NAME_BYTES && memcmp(name + length - ending, TALLY_NAME_NEW, ending) == 0;
         if (!unfinished || !names->writable) return 0;
         memcpy(full, TALLY_NAME_RUNS "/", sizeof TALLY_NAME_RUNS);
         memcpy(full + sizeof TALLY_NAME_RUNS, name, length + 1);

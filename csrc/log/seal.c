@@ -137,8 +137,8 @@ static tally_status write_section(sealing *seal, const char tag[4],
     const tally_segment *segment = seal->segment;
     tally_section_writer writer;
     tally_section_entry *entry = &seal->entries[seal->sections];
-    tally_status status = tally_section_begin(&writer, segment->folder, segment->name, segment->file, seal->offset,
-                                              segment->seed, error);
+    tally_status status =
+        tally_section_begin(&writer, segment->folder, segment->name, segment->file, seal->offset, segment->seed, error);
     if (status != TALLY_OK) return status;
     write(seal, &writer);
     *entry = (tally_section_entry){.version = TALLY_SECTION_VERSION, .offset = seal->offset, .length = writer.length};
@@ -153,11 +153,10 @@ static tally_status write_sections(sealing *seal, tally_error *error)
     static const struct {
         char tag[5];
         void (*write)(sealing *seal, tally_section_writer *writer);
-    } sections[SECTIONS] = {
-        {TALLY_SECTION_OFFSETS, write_offsets}, {TALLY_SECTION_TIMES, write_times},
-        {TALLY_SECTION_IDS, write_ids},         {TALLY_SECTION_DIGESTS, write_digests},
-        {TALLY_SECTION_NAMES, write_names},     {TALLY_SECTION_NAME_HASHES, write_name_hashes},
-        {TALLY_SECTION_POSTINGS, write_postings}};
+    } sections[SECTIONS] = {{TALLY_SECTION_OFFSETS, write_offsets},  {TALLY_SECTION_TIMES, write_times},
+                            {TALLY_SECTION_IDS, write_ids},          {TALLY_SECTION_DIGESTS, write_digests},
+                            {TALLY_SECTION_NAMES, write_names},      {TALLY_SECTION_NAME_HASHES, write_name_hashes},
+                            {TALLY_SECTION_POSTINGS, write_postings}};
     tally_status status = TALLY_OK;
     for (size_t i = 0; i < SECTIONS && status == TALLY_OK; i++) {
         status = write_section(seal, sections[i].tag, sections[i].write, error);
@@ -190,7 +189,8 @@ static tally_status write_end(const sealing *seal, tally_error *error)
     tally_trailer_encode(segment->seed, &trailer, bytes + table);
     tally_status status = tally_file_sync(segment->folder, segment->name, segment->file, error);
     if (status == TALLY_OK) {
-        status = tally_file_write(segment->folder, segment->name, segment->file, seal->offset, bytes, sizeof bytes, error);
+        status =
+            tally_file_write(segment->folder, segment->name, segment->file, seal->offset, bytes, sizeof bytes, error);
     }
     if (status == TALLY_OK) {
         status = tally_file_truncate(segment->folder, segment->name, segment->file, seal->offset + sizeof bytes, error);

@@ -28,7 +28,8 @@ enum tally_answer tally_sealed_time(const tally_segment *segment, uint32_t ordin
     const tally_section *section = segment->known.times;
     uint64_t time = 0;
     if (ordinal >= tally_segment_events(segment)) return TALLY_ANSWER_NO;
-    if (section == NULL || !tally_section_u64(section, (uint64_t)(ordinal / 64) * 8, &time)) return TALLY_ANSWER_DAMAGED;
+    if (section == NULL || !tally_section_u64(section, (uint64_t)(ordinal / 64) * 8, &time))
+        return TALLY_ANSWER_DAMAGED;
     *time_us = (int64_t)time;
     return *time_us >= segment->trailer.first_time_us && *time_us <= segment->trailer.last_time_us
                ? TALLY_ANSWER_YES

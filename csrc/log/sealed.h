@@ -8,8 +8,7 @@
 #define TALLY_NAME_RECORD_BYTES 32
 
 /* As of index.h. */
-enum tally_answer tally_sealed_place(const tally_segment *segment, uint32_t ordinal, uint64_t *offset,
-                                     uint64_t *limit);
+enum tally_answer tally_sealed_place(const tally_segment *segment, uint32_t ordinal, uint64_t *offset, uint64_t *limit);
 enum tally_answer tally_sealed_time(const tally_segment *segment, uint32_t ordinal, int64_t *time_us);
 enum tally_answer tally_sealed_candidate(const tally_segment *segment, bool idempotency, const uint8_t value[16],
                                          uint32_t before, uint32_t *ordinal);

@@ -286,9 +286,8 @@ tally_status tally_segment_bytes(const tally_segment *segment, uint64_t offset, 
         }
     }
     /* The tail first: what leaves it in between is in the file by then. */
-    size_t held = segment->tail == NULL
-                      ? 0
-                      : tally_tail_copy(segment->tail, segment->header.number, offset, scratch, length);
+    size_t held =
+        segment->tail == NULL ? 0 : tally_tail_copy(segment->tail, segment->header.number, offset, scratch, length);
     if (held < length) {
         size_t done;
         tally_status status = tally_file_read(segment->folder, segment->name, segment->file, offset, scratch,

@@ -33,17 +33,17 @@ struct tally_index;
 typedef struct tally_segment {
     _Atomic(uint32_t) references;
     bool sealed;
-    uint32_t seed; /* tally_frame_seed of the salt */
-    uint32_t check; /* TALLY_CHECK_… */
+    uint32_t seed;              /* tally_frame_seed of the salt */
+    uint32_t check;             /* TALLY_CHECK_… */
     const tally_folder *folder; /* outlives it */
     char name[TALLY_NAME_BYTES];
     tally_segment_header header;
     tally_file file; /* TALLY_FILE_NONE when the whole of it is mapped */
 
     /* unsealed */
-    _Atomic(uint64_t) end;       /* file offset behind the last whole commit; stored with release */
-    struct tally_index *index;   /* never NULL; caught up by who looks; of a sealed one used when `distrusted` */
-    tally_tail *tail;            /* NULL when everything is in the file */
+    _Atomic(uint64_t) end;     /* file offset behind the last whole commit; stored with release */
+    struct tally_index *index; /* never NULL; caught up by who looks; of a sealed one used when `distrusted` */
+    tally_tail *tail;          /* NULL when everything is in the file */
 
     /* sealed */
     tally_trailer trailer;
@@ -62,7 +62,7 @@ typedef struct tally_segment {
         const tally_section *name_hashes;
         const tally_section *postings;
     } known;
-    _Atomic(bool) distrusted; /* a section did not check, or lies: the frames are read instead */
+    _Atomic(bool) distrusted;   /* a section did not check, or lies: the frames are read instead */
     _Atomic(uint32_t) *touched; /* a bit per event: its checksums agreed */
     _Atomic(uint32_t) *checked; /* a bit per page of all sections */
 } tally_segment;
@@ -87,8 +87,7 @@ tally_status tally_segment_bytes(const tally_segment *segment, uint64_t offset, 
 /* Where the log part ends: of an unsealed one, now. */
 static inline uint64_t tally_segment_end(const tally_segment *segment)
 {
-    return segment->sealed ? segment->trailer.data_end
-                           : atomic_load_explicit(&segment->end, memory_order_acquire);
+    return segment->sealed ? segment->trailer.data_end : atomic_load_explicit(&segment->end, memory_order_acquire);
 }
 /* The number of events of a sealed one. */
 static inline uint64_t tally_segment_events(const tally_segment *segment)

@@ -18,8 +18,7 @@ static void place_run(tally_view *view, size_t number)
 tally_status tally_view_new(const tally_platform *platform, tally_segment *const *segments, size_t segment_count,
                             struct tally_run *const *runs, size_t run_count, tally_view **view, tally_error *error)
 {
-    size_t bytes =
-        sizeof(tally_view) + (segment_count + run_count) * sizeof(void *) + segment_count * sizeof(uint32_t);
+    size_t bytes = sizeof(tally_view) + (segment_count + run_count) * sizeof(void *) + segment_count * sizeof(uint32_t);
     tally_view *made = platform->allocate(platform->context, bytes);
     *view = NULL;
     if (made == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for the list of segments");
@@ -45,10 +44,7 @@ tally_status tally_view_new(const tally_platform *platform, tally_segment *const
     return TALLY_OK;
 }
 
-void tally_view_hold(tally_view *view)
-{
-    (void)atomic_fetch_add_explicit(&view->references, 1, memory_order_relaxed);
-}
+void tally_view_hold(tally_view *view) { (void)atomic_fetch_add_explicit(&view->references, 1, memory_order_relaxed); }
 
 void tally_view_release(tally_view *view)
 {

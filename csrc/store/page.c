@@ -136,7 +136,7 @@ static tally_status find(tally_reader_body *body, uint64_t *work, bool *end, tal
 {
     *end = false;
     if (next_bit(body, &body->block) != TALLY_BLOCK_EVENTS) return TALLY_OK;
-    if (body->from < body->end && *work > 0) {
+    if (body->from<body->end && * work> 0) {
         uint64_t before = *work;
         tally_status status =
             is_backwards(body)

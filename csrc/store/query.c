@@ -32,8 +32,8 @@ static tally_status check_names(const tally_query *query, tally_error *error)
     if ((query->types == NULL && query->type_count != 0) || (query->tags == NULL && query->tag_count != 0)) {
         return tally_fail(error, TALLY_E_NULL, "the query counts types or tags, but has none");
     }
-    tally_status status = tally_name_check(query->stream.bytes, query->stream.length, 0, TALLY_STREAM_MAX,
-                                           "the query's stream", error);
+    tally_status status =
+        tally_name_check(query->stream.bytes, query->stream.length, 0, TALLY_STREAM_MAX, "the query's stream", error);
     if (status == TALLY_OK) {
         status = tally_name_check(query->stream_prefix.bytes, query->stream_prefix.length, 0, TALLY_STREAM_MAX,
                                   "the query's stream_prefix", error);
@@ -91,8 +91,8 @@ void tally_bounds_take(const tally_query *query, tally_bounds *bounds)
 }
 
 /* A version that does not exist yet lies behind everything. */
-static tally_status version_position(const tally_bounds *bounds, const tally_view *view, uint64_t end,
-                                     uint64_t version, uint64_t *position, tally_error *error)
+static tally_status version_position(const tally_bounds *bounds, const tally_view *view, uint64_t end, uint64_t version,
+                                     uint64_t *position, tally_error *error)
 {
     tally_text stream = {bounds->stream, bounds->stream_length};
     tally_status status = tally_lookup_version(view, end, stream, version, position, error);

@@ -102,8 +102,7 @@ static tally_status look(tally_reader_body *body, tally_error *error)
     return TALLY_OK;
 }
 
-static tally_status make(tally_store_body *store, const tally_query *query, tally_reader_body **out,
-                         tally_error *error)
+static tally_status make(tally_store_body *store, const tally_query *query, tally_reader_body **out, tally_error *error)
 {
     const tally_platform *platform = store->platform;
     tally_reader_body *body = platform->allocate(platform->context, sizeof *body);

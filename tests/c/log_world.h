@@ -65,8 +65,8 @@ static inline tally_text world_stream(uint32_t number)
 }
 static inline tally_text world_type(uint32_t number)
 {
-    static const char *const types[] = {"order.paid", "order.shipped", "order.item.added", "user.joined",
-                                        "user.left",  "plain",         "order",            "order.item"};
+    static const char *const types[] = {"order.paid", "order.shipped", "order.item.added", "user.joined", "user.left",
+                                        "plain",      "order",         "order.item"};
     return (tally_text){types[number % 8], strlen(types[number % 8])};
 }
 static inline tally_text world_tag(uint32_t number)
@@ -179,8 +179,8 @@ static inline void world_commit(log_world *world, uint32_t count)
     uint64_t start = tally_segment_end(segment);
     uint32_t crc = segment->seed;
     size_t at = 0;
-    tally_mark mark = {.commit = world->commit_count++, .first_position = world->event_count, .count = count,
-                       .first_offset = start};
+    tally_mark mark = {
+        .commit = world->commit_count++, .first_position = world->event_count, .count = count, .first_offset = start};
     for (uint32_t i = 0; i < count; i++) {
         known_event *event = &world->events[world->event_count];
         world_choose(world, event);
@@ -191,8 +191,8 @@ static inline void world_commit(log_world *world, uint32_t count)
     mark.frames_crc = crc ^ 0xffffffffu;
     tally_mark_encode(segment->seed, &mark, bytes + at);
     at += TALLY_MARK_BYTES;
-    REQUIRE_STATUS(
-        tally_file_write(&world->folder, segment->name, segment->file, start, bytes, at, &world->error), TALLY_OK);
+    REQUIRE_STATUS(tally_file_write(&world->folder, segment->name, segment->file, start, bytes, at, &world->error),
+                   TALLY_OK);
     atomic_store_explicit(&segment->end, start + at, memory_order_release);
 }
 
@@ -218,8 +218,8 @@ static inline void world_seal(log_world *world, uint32_t number)
 static inline void world_reopen(log_world *world, uint32_t number)
 {
     tally_segment *again;
-    REQUIRE_STATUS(
-        tally_segment_open(&world->folder, number, 0, world->check, world->map, true, &again, &world->error), TALLY_OK);
+    REQUIRE_STATUS(tally_segment_open(&world->folder, number, 0, world->check, world->map, true, &again, &world->error),
+                   TALLY_OK);
     if (!again->sealed) atomic_store(&again->end, tally_segment_end(world->segments[number]));
     tally_segment_release(world->segments[number]);
     world->segments[number] = again;

@@ -101,9 +101,8 @@ static void every_version(tally_view *view)
                                           &position, &error),
                      TALLY_OK);
         CHECK_EQ(position, i);
-        CHECK_STATUS(
-            tally_lookup_version(view, i, world_stream(known->stream), known->version, &position, &error),
-            TALLY_E_NOT_FOUND);
+        CHECK_STATUS(tally_lookup_version(view, i, world_stream(known->stream), known->version, &position, &error),
+                     TALLY_E_NOT_FOUND);
     }
 }
 
@@ -201,8 +200,8 @@ typedef struct random_filter {
 
 static void choose_filter(random_filter *chosen)
 {
-    static const char *const prefixes[] = {"stream/", "stream/eu/", "stream.", "stream/eu.", "stream/eu.north/", "s",
-                                           "stream/eu/1", "stream1", "nobody/", "stream/eu.north/3"};
+    static const char *const prefixes[] = {"stream/", "stream/eu/",  "stream.", "stream/eu.", "stream/eu.north/",
+                                           "s",       "stream/eu/1", "stream1", "nobody/",    "stream/eu.north/3"};
     static const char *const patterns[] = {"order.*", "order.item.*", "user.*", "never.*", "plain.*"};
     dice *random = &world.random;
     memset(chosen, 0, sizeof *chosen);
@@ -259,8 +258,10 @@ static void check_match(tally_view *view, const tally_filter *filter, uint64_t f
         }
         if ((work > 0 && !any) || test_has_failed()) break;
     }
-    if (backwards) while (at > from && !world_matches(&world.events[at - 1], filter)) at--;
-    else while (at < end && !world_matches(&world.events[at], filter)) at++;
+    if (backwards)
+        while (at > from && !world_matches(&world.events[at - 1], filter)) at--;
+    else
+        while (at < end && !world_matches(&world.events[at], filter)) at++;
     CHECK_EQ(at, backwards ? from : end);
     CHECK(low >= high);
     tally_match_free(match);

@@ -176,7 +176,8 @@ static void merge(const tally_platform *platform, void *user_data)
 
 TEST(a_merge_that_fails_leaves_nothing_that_counts)
 {
-    const uint64_t kinds[] = {WRAP_MEMORY, WRAP_WRITES, WRAP_SYNCS, WRAP_NAMES, WRAP_READS, WRAP_BIT(WRAP_RANDOM_BYTES)};
+    const uint64_t kinds[] = {WRAP_MEMORY, WRAP_WRITES, WRAP_SYNCS,
+                              WRAP_NAMES,  WRAP_READS,  WRAP_BIT(WRAP_RANDOM_BYTES)};
     world_open(&world, 6);
     world_fill(&world, 5, 40, 5);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -41,7 +41,8 @@ TEST(names_are_sorted_by_kind_and_bytes)
         char name[60];
         uint32_t number;
         uint32_t length = 1 + roll(&random, roll(&random, 2) == 0 ? 6 : 59);
-        for (uint32_t j = 0; j < length; j++) name[j] = (char)(roll(&random, 8) == 0 ? 'b' : roll(&random, 30) == 0 ? '\xc3' : 'a');
+        for (uint32_t j = 0; j < length; j++)
+            name[j] = (char)(roll(&random, 8) == 0 ? 'b' : roll(&random, 30) == 0 ? '\xc3' : 'a');
         REQUIRE(tally_index_add_key(index, 1 + roll(&random, 5), (tally_text){name, length}, &number));
         if (i % 9 != 0) REQUIRE(tally_index_add_posting(index, number, i));
     }
@@ -164,8 +165,13 @@ static void seal_and_read(const tally_platform *platform, void *user_data)
 
 TEST(a_seal_that_fails_leaves_an_unsealed_segment_and_can_be_tried_again)
 {
-    const uint64_t kinds[] = {WRAP_MEMORY, WRAP_WRITES, WRAP_SIZES, WRAP_SYNCS, WRAP_BIT(WRAP_OPEN_FILE),
-                              WRAP_READS, WRAP_BIT(WRAP_MUTEX_INIT)};
+    const uint64_t kinds[] = {WRAP_MEMORY,
+                              WRAP_WRITES,
+                              WRAP_SIZES,
+                              WRAP_SYNCS,
+                              WRAP_BIT(WRAP_OPEN_FILE),
+                              WRAP_READS,
+                              WRAP_BIT(WRAP_MUTEX_INIT)};
     world_open(&world, 5);
     world_append(&world, 200);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -205,7 +211,8 @@ static void lie(tally_segment *segment, tally_file file)
     if (pages == 0) return;
     uint64_t page = roll(&world.random, (uint32_t)pages);
     uint64_t offset = section->offset + page * TALLY_PAGE_BYTES;
-    CHECK_STATUS(tally_file_read(&world.folder, segment->name, file, offset, bytes, sizeof bytes, &done, &error), TALLY_OK);
+    CHECK_STATUS(tally_file_read(&world.folder, segment->name, file, offset, bytes, sizeof bytes, &done, &error),
+                 TALLY_OK);
     for (uint32_t i = 0; i < 4; i++) {
         static const uint32_t odd[] = {0, 1, 199, 200, 201, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe, 64, 4096};
         uint32_t value = roll(&world.random, 2) == 0 ? odd[roll(&world.random, 11)] : roll(&world.random, 100000);
@@ -273,8 +280,9 @@ TEST(a_table_or_trailer_that_is_damaged_costs_only_time)
     uint8_t byte = 0x5a;
     tally_segment *segment = world.segments[0];
     REQUIRE_STATUS(tally_file_open(&world.folder, segment->name, TALLY_OPEN_WRITE, &file, &error), TALLY_OK);
-    CHECK_STATUS(tally_file_write(&world.folder, segment->name, file, segment->trailer.table_offset + 9, &byte, 1, &error),
-                 TALLY_OK);
+    CHECK_STATUS(
+        tally_file_write(&world.folder, segment->name, file, segment->trailer.table_offset + 9, &byte, 1, &error),
+        TALLY_OK);
     tally_file_close(&world.folder, &file);
     world_reopen(&world, 0);
     CHECK(world.segments[0]->sealed);

@@ -605,17 +605,17 @@ TEST(a_list_keeps_to_its_prefix_and_its_room)
     tally_listed items[10];
     char names[200];
     size_t count;
-    CHECK_STATUS(tally_store_list(store, TALLY_LIST_STREAMS, text("order/"), text("a"), items, 10, names, 200, &count,
-                                  &error),
-                 TALLY_OK);
+    CHECK_STATUS(
+        tally_store_list(store, TALLY_LIST_STREAMS, text("order/"), text("a"), items, 10, names, 200, &count, &error),
+        TALLY_OK);
     CHECK_EQ(count, 3);
     CHECK_STATUS(tally_store_list(store, TALLY_LIST_STREAMS, text("order/"), text("order/2"), items, 10, names, 200,
                                   &count, &error),
                  TALLY_OK);
     CHECK_EQ(count, 1);
-    CHECK_STATUS(tally_store_list(store, TALLY_LIST_STREAMS, text("order/"), text("z"), items, 10, names, 200, &count,
-                                  &error),
-                 TALLY_OK);
+    CHECK_STATUS(
+        tally_store_list(store, TALLY_LIST_STREAMS, text("order/"), text("z"), items, 10, names, 200, &count, &error),
+        TALLY_OK);
     CHECK_EQ(count, 0);
     CHECK_STATUS(tally_store_list(store, TALLY_LIST_STREAMS, text(""), text(""), items, 10, names, 15, &count, &error),
                  TALLY_OK);
@@ -629,8 +629,9 @@ TEST(a_list_keeps_to_its_prefix_and_its_room)
                  TALLY_OK);
     CHECK_EQ(count, 3);
     CHECK_EQ(items[0].count, 500 - 72); /* "all": every seventh event has no tag */
-    CHECK_STATUS(tally_store_list(store, TALLY_LIST_SUBJECTS, text(""), text(""), items, 10, names, 200, &count, &error),
-                 TALLY_E_UNSUPPORTED);
+    CHECK_STATUS(
+        tally_store_list(store, TALLY_LIST_SUBJECTS, text(""), text(""), items, 10, names, 200, &count, &error),
+        TALLY_E_UNSUPPORTED);
     CHECK_STATUS(tally_store_list(store, 9, text(""), text(""), items, 10, names, 200, &count, &error), TALLY_E_OPTION);
     CHECK_STATUS(tally_store_list(store, 1, text(""), text(""), items, 0, names, 200, &count, &error), TALLY_E_RANGE);
     end();
