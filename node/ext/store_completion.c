@@ -34,13 +34,14 @@ void bell_ring(void *data)
     platform()->mutex_unlock(platform()->context, &bell->lock);
 }
 
-/* The loop is awake. `env` NULL: it is going down. What comes from here on rings again. */
+/* The loop is awake. What comes from here on rings again. `env` NULL: the function is gone already, and so may be
+ * the bell. */
 static void awake(napi_env env, napi_value woken, void *context, void *data)
 {
     (void)data;
     napi_value undefined = NULL;
-    atomic_store(&((node_bell *)context)->rung, false);
     if (env == NULL || woken == NULL) return;
+    atomic_store(&((node_bell *)context)->rung, false);
     if (napi_get_undefined(env, &undefined) != napi_ok) return;
     IGNORE(napi_call_function(env, undefined, woken, 0, NULL, NULL));
 }

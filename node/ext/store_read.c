@@ -34,6 +34,9 @@ static void reader_close(node_reader *reader)
     }
     reader->reader = NULL;
     reader->count = reader->used = 0;
+    /* Nearly 100 KiB, which would wait for the collector with the function. */
+    free(reader->events);
+    reader->events = NULL;
 }
 
 static void reader_drop(node_reader *reader)
@@ -41,7 +44,6 @@ static void reader_drop(node_reader *reader)
     if (--reader->references != 0) return;
     reader_close(reader);
     store_drop(reader->store);
-    free(reader->events);
     free(reader->names);
     free(reader->text);
     free(reader);
@@ -63,6 +65,11 @@ static tally_status open_reader(read_job *reading)
     node_reader *reader = reading->reader;
     tally_error *error = &reading->job.error;
     if (reader->reader != NULL) return TALLY_OK;
+    if (reader->events == NULL) reader->events = malloc(READ_MAX * sizeof *reader->events);
+    if (reader->events == NULL) {
+        job_fail(&reading->job, TALLY_E_NO_MEMORY, "no memory for a reader");
+        return TALLY_E_NO_MEMORY;
+    }
     tally_status status = tally_reader_open(reading->job.handle.store, &reader->query, &reader->reader, error);
     if (status == TALLY_OK) reader->generation = tally_handle_generation(reader->reader);
     return status;
@@ -191,8 +198,7 @@ static bool read_query(napi_env env, node_reader *reader, node_packed *packed)
     if (query->type_count + query->tag_count > packed->word_count) packed->broken = true;
     if (packed->broken) return packed_is_whole(env, packed);
     reader->names = malloc((query->type_count + query->tag_count + 1) * sizeof *reader->names);
-    reader->events = malloc(READ_MAX * sizeof *reader->events);
-    if (reader->names == NULL || reader->events == NULL) {
+    if (reader->names == NULL) {
         (void)shim_throw_text(env, TALLY_E_NO_MEMORY, "no memory for a reader");
         return false;
     }

@@ -444,15 +444,17 @@ class Store {
     if (limit === 0) return inTime(await core.native.wait(true, level, wanted, 0), wanted);
     let timer;
     let stop;
+    let giveUp;
     core.hold();
     try {
       await new Promise((resolve, reject) => {
         stop = () => reject(signal.reason);
         signal?.addEventListener('abort', stop, { once: true });
         if (limit !== undefined) timer = setTimeout(() => reject(late(wanted)), limit);
-        core.grown(level, wanted).then(resolve, reject);
+        giveUp = core.watch(level, wanted, { resolve, reject });
       });
     } finally {
+      giveUp?.();
       core.release();
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);

@@ -325,33 +325,49 @@ class StoreCore {
 
   /* -------------------------------------------------------------------------------------------- waiting */
 
-  /** Resolves when the event at `position` has reached a level. All who wait for the same share one call. */
-  grown(level, position) {
+  /**
+   * Tells a waiter {resolve, reject} when the event at `position` has reached a level. All who wait for the same
+   * share one call, which stays with the store when they give up: so waiters come and go, and it is one.
+   * @returns what makes the waiter give up
+   */
+  watch(level, position, waiter) {
     const name = `${level}:${position}`;
-    let growth = this.#growths.get(name);
-    if (growth !== undefined) return growth;
-    growth = this.readOnly ? this.#poll(level, position) : this.waitLevel(level, position, true);
-    this.#growths.set(name, growth);
-    const gone = () => this.#growths.delete(name);
-    growth.then(gone, gone);
-    return growth;
+    let waiters = this.#growths.get(name);
+    if (waiters === undefined) {
+      waiters = new Set();
+      this.#growths.set(name, waiters);
+      const growth = this.readOnly ? this.#poll(level, position, name) : this.waitLevel(level, position);
+      const tell = (how) => (answer) => {
+        if (this.#growths.get(name) === waiters) this.#growths.delete(name);
+        for (const each of waiters) each[how](answer);
+      };
+      growth.then(tell('resolve'), tell('reject'));
+    }
+    waiters.add(waiter);
+    return () => waiters.delete(waiter);
   }
 
-  waitLevel(level, position, isQuiet) {
+  waitLevel(level, position) {
     return new Promise((resolve, reject) => {
       const call = new Call(resolve, reject, undefined);
-      call.isQuiet = isQuiet;
+      call.isQuiet = true;
       this.submit(call, (token) => !this.native.waitLevel(level, position, token));
     });
   }
 
-  async #poll(level, position) {
+  /** A store without a thread of its own looks at its files, for as long as somebody wants to know. */
+  async #poll(level, position, name) {
+    const waiters = this.#growths.get(name);
     for (;;) {
       this.checkOpen();
       if (await this.native.wait(true, level, position, 0)) return;
       await new Promise((resolve) => {
         setTimeout(resolve, POLL_MS).unref();
       });
+      if (waiters.size > 0) continue;
+      // Who comes now begins anew.
+      this.#growths.delete(name);
+      return;
     }
   }
 

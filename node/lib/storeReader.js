@@ -17,6 +17,8 @@ const DURABLE_ONLY = 2;
 const VERSIONS = 4;
 
 const NAMES_MAX = 64;
+/** Why a follower does not wait any longer. */
+const OVER = Symbol('over');
 
 const queryChecks = {
   stream: text,
@@ -189,8 +191,9 @@ class Reader {
   #turn = null;
   #follows;
   #level;
+  /** What is being waited for: {resolve, reject}. */
+  #waiting = null;
   #abort = null;
-  #aborted = null;
   #stop = null;
 
   constructor(owner, core, query, follows) {
@@ -209,26 +212,28 @@ class Reader {
   }
 
   #listen(signal) {
-    this.#aborted = new Promise((_resolve, reject) => {
-      this.#abort = () => reject(signal.reason);
-    });
-    this.#aborted.catch(() => {});
-    if (signal.aborted) this.#abort();
-    else signal.addEventListener('abort', this.#abort, { once: true });
+    this.#abort = () => this.#waiting?.reject(signal.reason);
+    signal.addEventListener('abort', this.#abort, { once: true });
   }
 
   /** Closing the store ends a follower as if there were no more events. */
   #followUntilClosed() {
-    const { followers } = this.#core;
-    this.closed = new Promise((resolve) => {
-      this.#stop = resolve;
-    });
-    followers.add(this.#stop);
+    this.#stop = () => this.#waiting?.resolve(OVER);
+    this.#core.followers.add(this.#stop);
   }
 
-  /** What comes first: it, or that somebody does not want it any more. */
-  #unlessAborted(promise) {
-    return this.#aborted === null ? promise : Promise.race([promise, this.#aborted]);
+  /**
+   * What a promise gives, or sooner that somebody does not want it any more. Not by Promise.race: a follower
+   * that lives long would leave one reaction behind for each page.
+   * @param begin begins it, with {resolve, reject}
+   */
+  #interruptible(begin) {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      begin(this.#waiting);
+    }).finally(() => {
+      this.#waiting = null;
+    });
   }
 
   /** The store that is read; null when this is over. */
@@ -247,9 +252,10 @@ class Reader {
       try {
         const coming = this.#coming ?? this.#fetch();
         this.#coming = null;
-        page = await this.#unlessAborted(coming);
+        page = await this.#interruptible(({ resolve, reject }) => coming.then(resolve, reject));
       } catch (error) {
         if (this.#done) return undefined;
+        if (this.#query.signal?.aborted) throw error;
         damaged(this.#query, error);
         continue;
       }
@@ -273,11 +279,12 @@ class Reader {
   /** @returns false when the store is closed */
   async #grown(end) {
     const core = this.#core;
+    let giveUp;
     core.hold();
     try {
-      const grown = core.grown(this.#level, end).then(() => true);
-      return (await this.#unlessAborted(Promise.race([grown, this.closed]))) === true;
+      return (await this.#interruptible((waiter) => (giveUp = core.watch(this.#level, end, waiter)))) !== OVER;
     } finally {
+      giveUp?.();
       core.release();
     }
   }

@@ -189,6 +189,35 @@ describe('nothing is left', () => {
     assert.ok(collected >= 12 * 19, `${collected} of ${12 * 20}`);
   });
 
+  test('of followers and waiters that give up on a quiet store', async () => {
+    const out = await script(
+      `(async () => {
+         const store = await open(where);
+         const round = async (count) => {
+           for (let i = 0; i < count; i++) {
+             const controller = new AbortController();
+             const next = store.follow({ signal: controller.signal }).next().catch(() => {});
+             const waiting = store.wait(0, { signal: controller.signal }).catch(() => {});
+             controller.abort();
+             await Promise.all([next, waiting]);
+           }
+           gc();
+           await new Promise((r) => setTimeout(r, 20));
+           gc();
+         };
+         await round(2000);
+         const before = process.memoryUsage().heapUsed;
+         await round(4000);
+         console.log(process.memoryUsage().heapUsed - before);
+         await store.close();
+       })()`,
+      freshPath(),
+      ['--expose-gc'],
+    );
+    // One closure for each would be more than twice of that.
+    assert.ok(Number(out) < 1e6, `the heap grew by ${out}`);
+  });
+
   test('of memory, when many events are read and appended', async () => {
     const out = await script(
       `(async () => {
