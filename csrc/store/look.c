@@ -30,6 +30,7 @@ tally_status tally_store_refresh(tally_store_body *body, tally_error *error)
         if (status == TALLY_OK) body->followed_ns = now_ns;
     }
     platform->mutex_unlock(platform->context, &body->follow_mutex);
+    if (status == TALLY_OK) tally_error_clear(error); /* of what looking met and passed over */
     return status;
 }
 
