@@ -9,9 +9,11 @@ tally_store *store_handle(py_store *self)
     return self->handle;
 }
 
+/* Between a look at the handle and the core's call another thread may have closed the store. */
 PyObject *store_error(py_store *self, tally_status status, const tally_error *detail)
 {
-    return status == TALLY_E_CLOSED && store_handle(self) == NULL ? NULL : error_raise(self->state, status, detail);
+    bool gone = status == TALLY_E_CLOSED || status == TALLY_E_NULL || status == TALLY_E_HANDLE;
+    return gone && store_handle(self) == NULL ? NULL : error_raise(self->state, status, detail);
 }
 
 static PyObject *store_enter(PyObject *self, PyObject *unused)

@@ -228,7 +228,7 @@ static void reader_release(py_reader *self)
 {
     tally_reader *handle = self->handle;
     self->handle = NULL;
-    while (self->next < self->count) Py_CLEAR(self->fetched[self->next++]);
+    while (self->next < self->count) Py_DECREF(self->fetched[--self->count]);
     if (handle != NULL && self->store->handle != NULL && tally_handle_generation(handle) == self->generation)
         (void)tally_reader_close(&handle);
 }
