@@ -36,11 +36,19 @@ bool tally_line_number(tally_text line, uint64_t *number)
     return true;
 }
 
-/* libsodium refuses other alphabets, white space, missing padding, and bits that are set behind the last byte. */
+static bool is_ascii(tally_text text)
+{
+    uint8_t all = 0;
+    for (size_t i = 0; i < text.length; i++) all |= (uint8_t)text.bytes[i];
+    return all < 0x80;
+}
+
+/* libsodium refuses other alphabets, white space, missing padding, and bits that are set behind the last byte; but
+ * bytes above 0x7F it may take for '/' (1.0.18, where char is signed). */
 bool tally_base64_read(tally_text text, uint8_t *bytes, size_t capacity, size_t *length)
 {
     *length = 0;
-    if (text.length == 0 || text.length % 4 != 0) return false;
+    if (text.length == 0 || text.length % 4 != 0 || !is_ascii(text)) return false;
     const char *end = NULL;
     size_t done = 0;
     if (sodium_base642bin(bytes, capacity, text.bytes, text.length, NULL, &done, &end,
