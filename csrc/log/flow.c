@@ -1,4 +1,4 @@
-/* From staged to written to durable: the two leaders, and who waits for them. */
+/* From staged to written: publishing, the write leader, and what other processes are told. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 
 /* --------------------------------------------------------------------------------- publishing */
 
-static void publish(tally_log *log, uint64_t buffered)
+void tally_log_publish(tally_log *log, uint64_t buffered)
 {
     uint64_t shown = atomic_load_explicit(&log->shown.buffered, memory_order_relaxed);
     tally_watermarks marks = {buffered > shown ? buffered : shown, log->written, log->durable};
@@ -28,7 +28,7 @@ static void show_end(tally_log *log, uint64_t end)
 void tally_log_show_staged(tally_log *log)
 {
     show_end(log, log->staged_end);
-    publish(log, log->next_position);
+    tally_log_publish(log, log->next_position);
     if ((log->waiters | log->watchers) != 0) tally_log_changed(log);
 }
 
@@ -49,13 +49,12 @@ void tally_log_poison(tally_log *log, const tally_error *cause)
     if (log->failure.status == TALLY_OK) {
         log->failure = *cause;
         log->failure.status = TALLY_E_IO;
-        publish(log, 0);
+        tally_log_publish(log, 0);
     }
-    tally_log_changed(log);
+    tally_log_wake_all(log);
 }
 
-/* What a call says that waited while it happened: its events may be in the log, or not. */
-static tally_status failed_meanwhile(const tally_log *log, tally_error *error)
+tally_status tally_log_failed_meanwhile(const tally_log *log, tally_error *error)
 {
     if (error != NULL) *error = log->failure;
     return log->failure.status;
@@ -103,7 +102,7 @@ static tally_status write_chunk(tally_log *log, tally_chunk *chunk)
     if (end_position > log->written) log->written = end_position;
     tally_tail_recycle(&log->tail);
     show_end(log, offset + length);
-    publish(log, log->written);
+    tally_log_publish(log, log->written);
     return TALLY_OK;
 }
 
@@ -126,125 +125,10 @@ tally_status tally_log_lead_write(tally_log *log, uint64_t position, tally_error
     }
     log->writing = false;
     tally_log_changed(log);
-    return status == TALLY_OK ? TALLY_OK : failed_meanwhile(log, error);
+    return status == TALLY_OK ? TALLY_OK : tally_log_failed_meanwhile(log, error);
 }
 
-/* ------------------------------------------------------------------------------------ syncing */
-
-static tally_status sync_one(tally_log *log, tally_segment *segment, tally_error *cause)
-{
-    const tally_platform *platform = log->platform;
-    tally_segment_hold(segment);
-    tally_log_unlock(log);
-    uint64_t before_ns = platform->monotonic_ns(platform->context);
-    tally_status status = tally_file_sync(log->folder, segment->name, segment->file, cause);
-    uint64_t took_ns = platform->monotonic_ns(platform->context) - before_ns;
-    tally_segment_release(segment);
-    tally_log_lock(log);
-    log->counts.syncs++;
-    log->counts.sync_ns_total += took_ns;
-    if (took_ns > log->counts.sync_ns_max) log->counts.sync_ns_max = took_ns;
-    return status;
-}
-
-static tally_status sync_directory(tally_log *log, tally_error *cause)
-{
-    log->directory_dirty = false;
-    tally_log_unlock(log);
-    tally_status status = tally_folder_sync(log->folder, cause);
-    tally_log_lock(log);
-    return status;
-}
-
-/* The first segment whose written bytes are not on the device; NULL: none. */
-static tally_unsealed *first_dirty(const tally_log *log)
-{
-    for (size_t i = 0; i < log->unsealed_count; i++) {
-        if (log->unsealed[i].synced_end < log->unsealed[i].written_end) return &log->unsealed[i];
-    }
-    return NULL;
-}
-
-static tally_unsealed *find_unsealed(const tally_log *log, const tally_segment *segment)
-{
-    for (size_t i = 0; i < log->unsealed_count; i++) {
-        if (log->unsealed[i].segment == segment) return &log->unsealed[i];
-    }
-    return NULL;
-}
-
-/* Earlier segments, the directory, the newest segment: in this order, so that nothing is durable before what it
- * stands on. Ends with the segment that was the newest one when it began to sync it. */
-static tally_status sync_all(tally_log *log, tally_error *cause)
-{
-    for (;;) {
-        tally_unsealed *dirty = first_dirty(log);
-        bool is_last = dirty != NULL && dirty == tally_log_active(log);
-        if ((dirty == NULL || is_last) && log->directory_dirty) {
-            tally_status status = sync_directory(log, cause);
-            if (status != TALLY_OK) return status;
-            continue;
-        }
-        if (dirty == NULL) {
-            log->durable = log->written;
-            return TALLY_OK;
-        }
-        tally_segment *segment = dirty->segment;
-        uint64_t end = dirty->written_end;
-        uint64_t target = log->written;
-        tally_status status = sync_one(log, segment, cause);
-        if (status != TALLY_OK) return status;
-        dirty = find_unsealed(log, segment);
-        if (dirty != NULL) dirty->synced_end = end;
-        if (!is_last) continue;
-        log->durable = target;
-        return TALLY_OK;
-    }
-}
-
-tally_status tally_log_lead_sync(tally_log *log, tally_error *error)
-{
-    const tally_platform *platform = log->platform;
-    tally_error cause;
-    log->syncing = true;
-    tally_status status = log->failure.status;
-    if (status == TALLY_OK) {
-        status = sync_all(log, &cause);
-        if (status != TALLY_OK) tally_log_poison(log, &cause);
-    }
-    log->syncing = false;
-    if (status == TALLY_OK) {
-        log->dirty_ns = log->durable == log->next_position ? 0 : platform->monotonic_ns(platform->context);
-        publish(log, 0);
-    }
-    tally_log_changed(log);
-    if (status != TALLY_OK) return failed_meanwhile(log, error);
-    tally_log_tell(log, true);
-    return TALLY_OK;
-}
-
-/* ----------------------------------------------------------------------------------- reaching */
-
-static bool has_reached(const tally_log *log, uint32_t level, uint64_t position)
-{
-    if (level == TALLY_DURABLE) return log->durable >= position;
-    return level == TALLY_BUFFERED || log->written >= position;
-}
-
-/* While somebody syncs, who waits for durability does not write: the next leader writes for all of them at
- * once, and syncs. */
-tally_status tally_log_reach(tally_log *log, uint32_t level, uint64_t position, tally_error *error)
-{
-    while (!has_reached(log, level, position)) {
-        if (log->failure.status != TALLY_OK) return failed_meanwhile(log, error);
-        bool durable = level == TALLY_DURABLE;
-        bool wait = (durable && log->syncing) || (log->written < position && log->writing);
-        if (wait) (void)tally_log_wait(log, TALLY_DEADLINE_NEVER);
-        else if (log->written < position) (void)tally_log_lead_write(log, position, error);
-        else (void)tally_log_lead_sync(log, error);
-    }
-    return TALLY_OK;
-}
+/* ----------------------------------------------------------------------------------- settling */
 
 tally_status tally_log_settle(tally_log *log, uint32_t level, uint64_t first, uint64_t end, tally_error *error)
 {

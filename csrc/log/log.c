@@ -6,29 +6,41 @@
 
 /* ------------------------------------------------------------------------------------------ locks */
 
+#define CONDITIONS 5
+
+static tally_condition *condition_at(tally_log *log, size_t i)
+{
+    tally_condition *all[CONDITIONS] = {&log->changed, &log->work, &log->served[0], &log->served[1], &log->elected};
+    return all[i];
+}
+
+static void destroy_conditions(tally_log *log, size_t count)
+{
+    while (count-- > 0) log->platform->condition_destroy(log->platform->context, condition_at(log, count));
+}
+
 static tally_status make_locks(tally_log *log, tally_error *error)
 {
     const tally_platform *platform = log->platform;
     int32_t os_error = 0;
     tally_status status = platform->mutex_init(platform->context, &log->mutex, &os_error);
     if (status == TALLY_OK) {
-        status = platform->condition_init(platform->context, &log->changed, &os_error);
-        if (status == TALLY_OK) {
-            status = platform->condition_init(platform->context, &log->work, &os_error);
-            if (status != TALLY_OK) platform->condition_destroy(platform->context, &log->changed);
+        size_t made = 0;
+        while (made < CONDITIONS && status == TALLY_OK) {
+            status = platform->condition_init(platform->context, condition_at(log, made), &os_error);
+            if (status == TALLY_OK) made++;
         }
-        if (status != TALLY_OK) platform->mutex_destroy(platform->context, &log->mutex);
+        if (status == TALLY_OK) return TALLY_OK;
+        destroy_conditions(log, made);
+        platform->mutex_destroy(platform->context, &log->mutex);
     }
-    if (status == TALLY_OK) return TALLY_OK;
     return tally_fail_os(error, status, os_error, NULL, "the system refused a lock for the store");
 }
 
 static void destroy_locks(tally_log *log)
 {
-    const tally_platform *platform = log->platform;
-    platform->condition_destroy(platform->context, &log->work);
-    platform->condition_destroy(platform->context, &log->changed);
-    platform->mutex_destroy(platform->context, &log->mutex);
+    destroy_conditions(log, CONDITIONS);
+    log->platform->mutex_destroy(log->platform->context, &log->mutex);
 }
 
 /* ------------------------------------------------------------------------------------------- HEAD */
@@ -103,7 +115,7 @@ static tally_status begin_store(tally_log *log, tally_error *error)
     tally_log_lock(log);
     tally_status status = tally_log_make_room(log, 0, true, &moved, error);
     if (status == TALLY_OK) status = tally_log_lead_write(log, log->next_position, error);
-    if (status == TALLY_OK) status = tally_log_lead_sync(log, error);
+    if (status == TALLY_OK) status = tally_log_lead_sync(log, log->next_position, error);
     tally_log_unlock(log);
     return status;
 }

@@ -109,7 +109,14 @@ typedef struct tally_log {
     /* writing and syncing */
     tally_tail tail;
     bool writing;
-    bool syncing;
+    bool syncing;              /* somebody leads to durability */
+    bool collecting;           /* … and is still writing: who comes now may be served */
+    uint64_t sync_turn;        /* of the leader */
+    uint64_t sync_target;      /* up to where he serves */
+    tally_condition served[2]; /* by the leader of an even or odd turn */
+    uint32_t to_serve[2];      /* how many wait for it */
+    tally_condition elected;   /* the one who leads next */
+    bool is_elected;
     uint64_t written;      /* positions */
     uint64_t durable;
     uint64_t unwritten_bytes;
@@ -177,10 +184,8 @@ tally_status tally_log_stage_mark(tally_log *log, uint8_t flags, tally_error *er
 
 /* ------------------------------------------------------------------------------------ log/flow.c */
 
-/* Returns when events below `position` have reached `level`, having written and synced for all if nobody else
- * did. Lets go. The status of the failure when it happened while this waited: TALLY_E_IO. */
-tally_status tally_log_reach(tally_log *log, uint32_t level, uint64_t position, tally_error *error);
-/* The same for a commit that begins at `first` and ends before `end`: its events do not count as settled before. */
+/* tally_log_reach for a commit that begins at `first` and ends before `end`: its events do not count as settled
+ * before. */
 tally_status tally_log_settle(tally_log *log, uint32_t level, uint64_t first, uint64_t end, tally_error *error);
 /* All events before this have reached the level that their append waits for. */
 uint64_t tally_log_settled(const tally_log *log);
@@ -188,11 +193,24 @@ uint64_t tally_log_settled(const tally_log *log);
 void tally_log_show_staged(tally_log *log);
 /* Writes what is staged until `position` is written. Nobody else is writing. Lets go. */
 tally_status tally_log_lead_write(tally_log *log, uint64_t position, tally_error *error);
-/* Syncs what is written. Nobody else is syncing. Lets go. */
-tally_status tally_log_lead_sync(tally_log *log, tally_error *error);
 /* Tells other processes how far the log is; with `always` also when it did so within the last millisecond.
  * Lets go. Failures are nobody's business: HEAD is a hint. */
 void tally_log_tell(tally_log *log, bool always);
+
+/* Publishes the watermarks, `buffered` if it is more than before. */
+void tally_log_publish(tally_log *log, uint64_t buffered);
+/* What a call says that waited while the failure happened: its events may be in the log, or not. */
+tally_status tally_log_failed_meanwhile(const tally_log *log, tally_error *error);
+
+/* ------------------------------------------------------------------------------------ log/sync.c */
+
+/* Returns when events below `position` have reached `level`, having written and synced for all if nobody else
+ * did. Lets go. The status of the failure when it happened while this waited: TALLY_E_IO. */
+tally_status tally_log_reach(tally_log *log, uint32_t level, uint64_t position, tally_error *error);
+/* Writes what is staged up to `position` and syncs what is written. Nobody else is syncing. Lets go. */
+tally_status tally_log_lead_sync(tally_log *log, uint64_t position, tally_error *error);
+/* Wakes everybody. */
+void tally_log_wake_all(tally_log *log);
 
 /* ---------------------------------------------------------------------------------- log/rotate.c */
 

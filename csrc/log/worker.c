@@ -193,7 +193,7 @@ tally_status tally_log_work(tally_log *log, bool *more, tally_error *error)
     tally_status status = tally_log_check(log, error);
     if (status != TALLY_OK) return status;
     if (log->unwritten_bytes != 0 && !log->writing) status = tally_log_lead_write(log, log->next_position, error);
-    if (status == TALLY_OK && sync_is_due(log)) status = tally_log_lead_sync(log, error);
+    if (status == TALLY_OK && sync_is_due(log)) status = tally_log_lead_sync(log, log->written, error);
     if (status != TALLY_OK) return status;
     if (can_seal(log)) {
         seal_one(log);
