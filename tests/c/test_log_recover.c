@@ -1,6 +1,7 @@
 /* Recovery: what is cut, what is refused, what is written again; each on a log that was written by hand. */
 #include "logs.h"
 
+#include "images.h"
 #include "platform/memory.h"
 #include "wrap/wrap.h"
 
@@ -248,6 +249,44 @@ TEST(commits_behind_the_cut_go_too_although_they_are_whole)
     log_zero(&made, 0, ends[1], 512);
     recovers_to(1, true);
     CHECK_EQ(log_size(&made, 0), ends[1]);
+    end();
+}
+
+static bool recovers_again(void *user_data, tally_platform *after, const wrap_image *image)
+{
+    tally_folder folder = made.folder;
+    tally_found again;
+    (void)user_data, (void)image;
+    folder.platform = after;
+    CHECK_STATUS(tally_recover(&folder, TALLY_CHECK_FIRST_TOUCH, TALLY_MAP_NEVER, &again, &error), TALLY_OK);
+    CHECK(again.next_position == 1 || again.next_position == 3);
+    tally_found_release(&again);
+    return !test_has_failed();
+}
+
+/* A commit in the place of the one that was cut, as long as it, and the old one that was behind it. */
+TEST(what_was_cut_does_not_come_back_behind_what_is_written_next)
+{
+    begin();
+    three_commits(1);
+    log_writer cut = made;
+    log_head(&made, 1, 1, true);
+    log_zero(&made, 0, ends[1], 512);
+    CHECK_STATUS(recover(), TALLY_OK);
+    CHECK_EQ(found.report.cut, 1);
+    CHECK_EQ(found.report.rewritten_bytes, 0); /* so that nothing but the cut itself could sync it */
+    memcpy(made.last_hash, found.last_hash, 32);
+    made.time_us = found.last_time.time_us + 1;
+    tally_found_release(&found);
+    made.position = 1;
+    made.commit = 1;
+    made.offset = ends[1];
+    made.epoch = 2;
+    CHECK_STATUS(tally_file_allocate(&made.folder, made.name, made.file, LOG_FILE_BYTES, NULL), TALLY_OK);
+    log_append(&made, 2, 100, 0); /* and not synced */
+    CHECK_EQ(made.offset, ends[2]);
+    CHECK(cut.offset > ends[2]);
+    CHECK(wrap_each_image(world, NULL, recovers_again, NULL) > 10);
     end();
 }
 
