@@ -195,7 +195,9 @@ class Box:
             check(lib.tally_store_close(handle))
         return path
 
-    def draft(self, stream: bytes = b"capi/1", type_: bytes = b"capi.made", data: bytes = b"data", **more: Any) -> CData:
+    def draft(
+        self, stream: bytes = b"capi/1", type_: bytes = b"capi.made", data: bytes = b"data", **more: Any
+    ) -> CData:
         given = {"stream": self.text(stream), "type": self.text(type_), "length": len(data)}
         return self.struct("tally_draft", **given, data=self.fenced.put(data), **more)
 

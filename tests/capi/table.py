@@ -143,7 +143,9 @@ TABLE: dict[str, Row] = {
     "tally_registry_unregister_wait": row(
         registry=REGISTRY, id=ID, timeout_ms=Plain(0), removed=Out(optional=True), error=ERROR
     ),
-    "tally_registry_edit": row(registry=REGISTRY, edits=Items(edits, "tally_edit"), count=Length("edits", good=2), error=ERROR),
+    "tally_registry_edit": row(
+        registry=REGISTRY, edits=Items(edits, "tally_edit"), count=Length("edits", good=2), error=ERROR
+    ),
     "tally_registry_clear": row(registry=REGISTRY, removed=Out(optional=True), error=ERROR),
     "tally_registry_find": row(
         registry=REGISTRY,
@@ -367,9 +369,7 @@ TABLE: dict[str, Row] = {
     "tally_store_stream_head": row(store=STORE, stream=Name("capi/1", minimum=1), head=Out(), error=ERROR),
     "tally_store_list": row(
         store=STORE,
-        what=Plain(
-            constant("TALLY_LIST_STREAMS"), refused=((0, "E_OPTION"), (5, "E_OPTION"), (2**31, "E_OPTION"))
-        ),
+        what=Plain(constant("TALLY_LIST_STREAMS"), refused=((0, "E_OPTION"), (5, "E_OPTION"), (2**31, "E_OPTION"))),
         prefix=Name("capi"),
         after=Name("a"),
         items=Buffer("tally_listed", 4),

@@ -235,9 +235,7 @@ def test_completions_that_do_not_fit_stay(box: Box) -> None:
     completions = box.open("completions")
     for token in range(5):
         draft = box.draft()
-        check(
-            lib.tally_store_append_async(store, draft, 1, ffi.NULL, completions, token, ffi.NULL, ffi.NULL)
-        )
+        check(lib.tally_store_append_async(store, draft, 1, ffi.NULL, completions, token, ffi.NULL, ffi.NULL))
     check(lib.tally_store_sync(store, ffi.NULL))
     size = ffi.sizeof("tally_completion")
     count = ffi.new("size_t *")

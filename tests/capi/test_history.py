@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import os
 import subprocess
@@ -86,7 +87,10 @@ BAD: dict[str, tuple[Callable[[History], None], str]] = {
     "a version is given twice": (change(8, events=[[4, 1, 102]]), "versions_dense"),
     "versions go back": (change(2, events=[[3, 7, 101]]), "versions_dense"),
     "an append overtakes one that was acknowledged": (change(0, begin=30, end=31), "real_time_order"),
-    "an event is read as another one": (change(4, events=[[2, 201, 1, 2], [3, 999, 0, 1]]), "what_is_read_was_appended"),
+    "an event is read as another one": (
+        change(4, events=[[2, 201, 1, 2], [3, 999, 0, 1]]),
+        "what_is_read_was_appended",
+    ),
     "an event is read that nobody appended": (
         add(read(40, 41, 4, [[4, 102, 0, 1], [5, 7, 0, 1]])),
         "what_is_read_was_appended",
@@ -173,5 +177,5 @@ def test_what_many_threads_did_can_have_happened_one_after_the_other(seed: int, 
     assert sum(call["do"] == "read" and len(call["events"]) > 0 for call in history) > 50
     assert sum(call["do"] == "append" and not call["ok"] for call in history) > 0
     overlapping = sorted((call["begin"], call["end"]) for call in history if call["do"] == "append")
-    assert any(one[1] > two[0] for one, two in zip(overlapping, overlapping[1:], strict=False)), "nothing overlapped"
+    assert any(one[1] > two[0] for one, two in itertools.pairwise(overlapping)), "nothing overlapped"
     assert broken(history) == {}

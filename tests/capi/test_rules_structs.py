@@ -108,7 +108,9 @@ def test_no_struct_means_the_defaults_or_is_refused(name: str, site: Site, box: 
     role = TABLE[site.function].roles.get(site.label.split(".")[1])
     nested = site.label.count(".") > 1
     if isinstance(role, Given):
-        case.expect("OK" if (role.optional or nested) and not site.counted else "E_NULL", ffi.cast(f"{struct_of(name)} *", 0))
+        case.expect(
+            "OK" if (role.optional or nested) and not site.counted else "E_NULL", ffi.cast(f"{struct_of(name)} *", 0)
+        )
 
 
 def refusals() -> Iterator[Any]:
