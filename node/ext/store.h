@@ -101,7 +101,7 @@ napi_value done_undefined(napi_env env, node_job *job);
 /* NULL with an exception. `woken` is called on the loop. */
 node_bell *bell_open(napi_env env, napi_value woken);
 /* On any thread. */
-void bell_ring(void *bell);
+void bell_ring(void *user_data);
 void bell_close(node_bell *bell);
 bool completion_open(napi_env env, node_store *store);
 bool completion_bind(napi_env env, node_store *store, napi_value object);

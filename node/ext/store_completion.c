@@ -25,9 +25,9 @@ static void bell_drop(node_bell *bell)
     free(bell);
 }
 
-void bell_ring(void *data)
+void bell_ring(void *user_data)
 {
-    node_bell *bell = data;
+    node_bell *bell = user_data;
     if (atomic_exchange(&bell->rung, true)) return;
     platform()->mutex_lock(platform()->context, &bell->lock);
     if (bell->function != NULL) IGNORE(napi_call_threadsafe_function(bell->function, NULL, napi_tsfn_nonblocking));
@@ -238,8 +238,8 @@ static napi_value notified(napi_env env, napi_callback_info info)
     napi_value pair = NULL;
     node_store *store = store_arguments(env, info, 0, NULL);
     if (store == NULL || !atomic_load(&store->bell->has_first)) return NULL;
-    const napi_value first = shim_count(env, atomic_load(&store->bell->first));
-    const napi_value end = shim_count(env, atomic_load(&store->bell->end));
+    napi_value first = shim_count(env, atomic_load(&store->bell->first));
+    napi_value end = shim_count(env, atomic_load(&store->bell->end));
     if (first == NULL || end == NULL) return NULL;
     TRY(env, napi_create_array_with_length(env, 2, &pair));
     TRY(env, napi_set_element(env, pair, 0, first));

@@ -34,30 +34,30 @@ static tally_status find_position(find_job *finding)
     return tally_store_find_version(store, stream, finding->version, &finding->position, error);
 }
 
+/* `*needed` becomes what the event needs, when that is more than there is. */
+static tally_status get_into(find_job *finding, void *buffer, size_t capacity, size_t *needed)
+{
+    tally_event event;
+    tally_status status = tally_store_get(finding->job.handle.store, finding->position, buffer, capacity, needed,
+                                          &event, &finding->job.error);
+    if (status != TALLY_OK || page_add(&finding->page, &event)) return status;
+    job_fail(&finding->job, TALLY_E_NO_MEMORY, "no memory for an event");
+    return TALLY_E_NO_MEMORY;
+}
+
 static tally_status get_event(find_job *finding)
 {
     uint8_t small[4096];
-    uint8_t *buffer = small;
-    size_t needed = sizeof small;
-    tally_event event;
-    tally_status status = TALLY_E_SPACE;
-    for (size_t capacity = 0; status == TALLY_E_SPACE && needed > capacity;) {
-        capacity = needed;
-        if (capacity > sizeof small) {
-            if (buffer != small) free(buffer);
-            buffer = malloc(capacity);
-        }
-        if (buffer == NULL) {
-            job_fail(&finding->job, TALLY_E_NO_MEMORY, "no memory for an event");
-            return TALLY_E_NO_MEMORY;
-        }
-        status = tally_store_get(finding->job.handle.store, finding->position, buffer, capacity, &needed, &event,
-                                 &finding->job.error);
+    size_t needed = 0;
+    tally_status status = get_into(finding, small, sizeof small, &needed);
+    if (status != TALLY_E_SPACE) return status;
+    void *large = malloc(needed);
+    if (large == NULL) {
+        job_fail(&finding->job, TALLY_E_NO_MEMORY, "no memory for an event");
+        return TALLY_E_NO_MEMORY;
     }
-    if (status == TALLY_OK && !page_add(&finding->page, &event)) {
-        job_fail(&finding->job, status = TALLY_E_NO_MEMORY, "no memory for an event");
-    }
-    if (buffer != small) free(buffer);
+    status = get_into(finding, large, needed, &needed);
+    free(large);
     return status;
 }
 
