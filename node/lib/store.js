@@ -4,44 +4,23 @@
 
 const { inspect } = require('node:util');
 
-const { ArgumentError, BusyError, TimeoutError } = require('./errors');
+const { ArgumentError, TimeoutError } = require('./errors');
 const { abortSignal, integer, readOptions, show, timeoutMs } = require('./options');
-const { bytesOf, isBytes, jsonOf } = require('./storeCodec');
+const { Batch, append, appendMany, appendManySync, appendSync } = require('./storeAppend');
 const { Call, StoreCore } = require('./storeCore');
 const { Event, eventsOf } = require('./storeEvent');
 const { gateAdd } = require('./storeGate');
 const { StoreHandlers } = require('./storeHandlers');
 const { NamesReader, SyncNamesReader, STREAMS, TAGS, TYPES } = require('./storeNames');
 const { digests, modes, open, openSync, unwatch } = require('./storeOpen');
-const {
-  commitChecks,
-  draftChecks,
-  durability,
-  expected,
-  levelNumbers,
-  listOf,
-  position,
-  text,
-  texts,
-  uuid,
-} = require('./storeOptions');
-const { Pack, checkNames } = require('./storePack');
-const { SyncReader, follow, read } = require('./storeReader');
+const { durability, position, text, uuid } = require('./storeOptions');
+const { follow, read } = require('./storeReader');
 const { Receipt } = require('./storeReceipt');
+const { SyncReader } = require('./storeSyncReader');
 const { backup, backupSync, fsck, fsckSync, salvage, salvageSync } = require('./storeUpkeep');
 const { asyncDispose, dispose } = require('./values');
 
-const nothing = Object.freeze({ __proto__: null });
-
-/* Bits of the addon's append: the level is in the lowest two. */
-const ASYNC = 4;
-const TRY = 8;
-const JSON_DATA = 16;
-const BYTES_DATA = 32;
-
-const BUFFERED = 1;
 const DURABLE = 3;
-const CONDITIONS_MAX = 128;
 
 const BY_POSITION = 0;
 const BY_ID = 1;
@@ -49,73 +28,6 @@ const BY_VERSION = 2;
 
 const ANCESTORS_MAX = 1 << 20;
 const endings = [undefined, 'genesis', 'limit', 'dropped', 'unreadable'];
-
-/* ------------------------------------------------------------------------------------- options of appends */
-
-const expectationChecks = { stream: text, expect: expected };
-const conditionChecks = { types: texts(65536), tags: texts(65536), from: position };
-
-function expectation(value) {
-  const read = readOptions(value, expectationChecks, 'an expectation');
-  if (read.expect === undefined) throw new ArgumentError('an expectation has no expect');
-  return { stream: read.stream ?? '', expect: read.expect };
-}
-
-function condition(value) {
-  const { types = [], tags = [], from = 0 } = readOptions(value, conditionChecks, 'a condition');
-  return { types, tags, from };
-}
-
-const atomicChecks = {
-  ...commitChecks,
-  expect: expected,
-  expectations: listOf(expectation, CONDITIONS_MAX, '{stream, expect}'),
-  conditions: listOf(condition, CONDITIONS_MAX, '{types, tags, from}'),
-};
-const atomicSyncChecks = { ...atomicChecks };
-delete atomicSyncChecks.signal;
-
-const appendChecks = { ...draftChecks, ...atomicChecks };
-const appendSyncChecks = { ...draftChecks, ...atomicSyncChecks };
-
-function addConditions(pack, read) {
-  const { expect, expectations = [], conditions = [] } = read;
-  const all = expect === undefined ? expectations : [{ stream: '', expect }, ...expectations];
-  if (all.length > 0 || conditions.length > 0) pack.conditions(all, conditions);
-  return pack.seal();
-}
-
-function packOne(core, stream, type, data, read) {
-  const pack = new Pack(read.durability ?? core.durability);
-  pack.draft(stream, type, data, read, undefined, core.codecs.codec);
-  return addConditions(pack, read);
-}
-
-function packMany(core, events, read) {
-  if (typeof events?.[Symbol.iterator] !== 'function' || typeof events === 'string') {
-    throw new ArgumentError(`the events are ${show(events)}; pass an array`);
-  }
-  const pack = new Pack(read.durability ?? core.durability);
-  const { codec } = core.codecs;
-  for (const event of events) pack.event(event, codec);
-  return addConditions(pack, read);
-}
-
-function busy() {
-  return new BusyError('the queue of the store is full', { hint: 'use append, which waits for its turn' });
-}
-
-/** Bits for data without extras: what it is. */
-function plain(data) {
-  if (data === undefined) return 0;
-  return isBytes(data) ? BYTES_DATA : JSON_DATA;
-}
-
-/** As the addon takes it: text of JSON, a Uint8Array, or undefined. */
-function bodyOf(bits, data) {
-  if ((bits & JSON_DATA) !== 0) return jsonOf(data);
-  return (bits & BYTES_DATA) === 0 ? undefined : bytesOf(data);
-}
 
 /* ------------------------------------------------------------------------------------------------- store */
 
@@ -136,50 +48,6 @@ function keyOf(which) {
   throw new ArgumentError(`what is looked for is ${show(which)}`, {
     hint: 'pass a position, the text of an id, or {stream, version}',
   });
-}
-
-/** The level of a call that has no other option; 0 when it has, or when it is not one. */
-function levelOf(core, options) {
-  if (options === undefined) return core.durability;
-  if (typeof options !== 'object' || options === null) return 0;
-  for (const name in options) if (name !== 'durability') return 0;
-  const { durability: level } = options;
-  if (level === undefined) return core.durability;
-  return Object.hasOwn(levelNumbers, level) ? levelNumbers[level] : 0;
-}
-
-/** Events that are collected, to be appended as one commit. */
-class Batch {
-  #core;
-  #appendMany;
-  #events = [];
-
-  constructor(core, appendMany) {
-    this.#core = core;
-    this.#appendMany = appendMany;
-  }
-
-  get length() {
-    return this.#events.length;
-  }
-
-  /** @returns its index, which later events may give as their cause */
-  append(stream, type, data, options) {
-    this.#core.checkOpen();
-    checkNames(stream, type);
-    const { cause, ...extras } = options ?? nothing;
-    readOptions(extras, draftChecks, 'append');
-    this.#events.push({ ...extras, stream, type, data, ...(cause === undefined ? {} : { cause }) });
-    return this.#events.length - 1;
-  }
-
-  async commit(options) {
-    return this.#appendMany.later(this.#events.splice(0), options);
-  }
-
-  commitSync(options) {
-    return this.#appendMany.now(this.#events.splice(0), options);
-  }
 }
 
 class Store {
@@ -211,107 +79,24 @@ class Store {
   /* ------------------------------------------------------------------------------------------- append */
 
   append(stream, type, data, options) {
-    const core = this.#core;
-    try {
-      core.checkOpen();
-      const level = levelOf(core, options);
-      if (level !== 0 && core.codecs.codec === undefined) return this.#appendPlain(level, stream, type, data);
-      const read = readOptions(options, appendChecks, 'append');
-      return this.#submit(packOne(core, stream, type, data, read), false, read);
-    } catch (error) {
-      return Promise.reject(core.explain(error));
-    }
-  }
-
-  #appendPlain(level, stream, type, data) {
-    const core = this.#core;
-    checkNames(stream, type);
-    const bits = level | plain(data);
-    let body = bodyOf(bits, data);
-    if (level === BUFFERED && core.appending === 0) {
-      if (core.append(bits | TRY, core.slot(), stream, type, body)) return Promise.resolve(core.receipt());
-    }
-    return new Promise((resolve, reject) => {
-      const call = new Call(resolve, reject, null);
-      const go = (token) => core.append(bits | ASYNC, token, stream, type, body);
-      try {
-        // What waits must not change any more.
-        if (!core.submit(call, go) && (bits & BYTES_DATA) !== 0) body = Buffer.from(body);
-      } catch (error) {
-        reject(core.explain(error));
-      }
-    });
-  }
-
-  /** Gives what was packed to the store's thread. */
-  #submit(pack, isMany, { signal }) {
-    const core = this.#core;
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (pack.level === BUFFERED && core.appending === 0 && pack.go(core.native, false, 0, true)) {
-      return Promise.resolve(core.packed(pack, isMany));
-    }
-    return new Promise((resolve, reject) => {
-      const call = new Call(resolve, reject, pack);
-      call.isMany = isMany;
-      core.abortable(call, signal);
-      try {
-        core.submit(call, (token) => pack.go(core.native, true, token, false));
-      } catch (error) {
-        reject(core.explain(error));
-      }
-    });
+    return append(this.#core, stream, type, data, options);
   }
 
   appendSync(stream, type, data, options) {
-    const core = this.#core;
-    core.checkOpen();
-    try {
-      const level = levelOf(core, options);
-      if (level !== 0 && core.codecs.codec === undefined) {
-        checkNames(stream, type);
-        const bits = level | plain(data);
-        const body = bodyOf(bits, data);
-        if (!core.append(bits, core.slot(), stream, type, body)) throw busy();
-        return core.receipt();
-      }
-      const read = readOptions(options, appendSyncChecks, 'appendSync');
-      const pack = packOne(core, stream, type, data, read);
-      if (!pack.go(core.native, false, 0, false)) throw busy();
-      return core.packed(pack, false);
-    } catch (error) {
-      throw core.explain(error);
-    }
+    return appendSync(this.#core, stream, type, data, options);
   }
 
   appendMany(events, options) {
-    const core = this.#core;
-    try {
-      core.checkOpen();
-      const read = readOptions(options, atomicChecks, 'appendMany');
-      return this.#submit(packMany(core, events, read), true, read);
-    } catch (error) {
-      return Promise.reject(core.explain(error));
-    }
+    return appendMany(this.#core, events, options);
   }
 
   appendManySync(events, options) {
-    const core = this.#core;
-    core.checkOpen();
-    try {
-      const pack = packMany(core, events, readOptions(options, atomicSyncChecks, 'appendManySync'));
-      if (!pack.go(core.native, false, 0, false)) throw busy();
-      return core.packed(pack, true);
-    } catch (error) {
-      throw core.explain(error);
-    }
+    return appendManySync(this.#core, events, options);
   }
 
   batch() {
     this.#core.checkOpen();
-    return new Batch(this.#core, {
-      later: (events, options) => this.appendMany(events, options),
-      now: (events, options) => this.appendManySync(events, options),
-    });
+    return new Batch(this.#core);
   }
 
   gate(gate, options) {
@@ -451,7 +236,7 @@ class Store {
         stop = () => reject(signal.reason);
         signal?.addEventListener('abort', stop, { once: true });
         if (limit !== undefined) timer = setTimeout(() => reject(late(wanted)), limit);
-        giveUp = core.watch(level, wanted, { resolve, reject });
+        giveUp = core.levels.watch(level, wanted, { resolve, reject });
       });
     } finally {
       giveUp?.();

@@ -9,11 +9,10 @@
 
 const { ClosedError, PanicError, TallyError } = require('./errors');
 const { binding } = require('./native');
+const { Levels } = require('./storeLevels');
 const { Receipt, RECEIPT_WORDS, SLAB_RECEIPTS, longAt } = require('./storeReceipt');
 
 const ROW_WORDS = RECEIPT_WORDS + 2;
-/** How often a store without a thread of its own looks at its files, in milliseconds. */
-const POLL_MS = 5;
 const RETRY_MS = 1;
 const STOP = 2;
 
@@ -88,7 +87,7 @@ class StoreCore {
   #type = undefined;
   #slab = null;
   #slot = SLAB_RECEIPTS;
-  #growths = new Map();
+  levels = new Levels(this);
   #gateThrew = { error: undefined, there: false };
 
   constructor(path, options, numbers) {
@@ -325,50 +324,13 @@ class StoreCore {
 
   /* -------------------------------------------------------------------------------------------- waiting */
 
-  /**
-   * Tells a waiter {resolve, reject} when the event at `position` has reached a level. All who wait for the same
-   * share one call, which stays with the store when they give up: so waiters come and go, and it is one.
-   * @returns what makes the waiter give up
-   */
-  watch(level, position, waiter) {
-    const name = `${level}:${position}`;
-    let waiters = this.#growths.get(name);
-    if (waiters === undefined) {
-      waiters = new Set();
-      this.#growths.set(name, waiters);
-      const growth = this.readOnly ? this.#poll(level, position, name) : this.waitLevel(level, position);
-      const tell = (how) => (answer) => {
-        if (this.#growths.get(name) === waiters) this.#growths.delete(name);
-        for (const each of waiters) each[how](answer);
-      };
-      growth.then(tell('resolve'), tell('reject'));
-    }
-    waiters.add(waiter);
-    return () => waiters.delete(waiter);
-  }
-
+  /** Resolves when a level was reached; keeps the loop alive for nobody. Position -1: all so far, and syncs. */
   waitLevel(level, position) {
     return new Promise((resolve, reject) => {
       const call = new Call(resolve, reject, undefined);
       call.isQuiet = true;
       this.submit(call, (token) => !this.native.waitLevel(level, position, token));
     });
-  }
-
-  /** A store without a thread of its own looks at its files, for as long as somebody wants to know. */
-  async #poll(level, position, name) {
-    const waiters = this.#growths.get(name);
-    for (;;) {
-      this.checkOpen();
-      if (await this.native.wait(true, level, position, 0)) return;
-      await new Promise((resolve) => {
-        setTimeout(resolve, POLL_MS).unref();
-      });
-      if (waiters.size > 0) continue;
-      // Who comes now begins anew.
-      this.#growths.delete(name);
-      return;
-    }
   }
 
   /* ---------------------------------------------------------------------------------------------- close */

@@ -8,7 +8,7 @@ const { checkPattern } = require('./names');
 const { readOptions, show } = require('./options');
 const { Registry } = require('./registry');
 const { eventsOf } = require('./storeEvent');
-const { ASYNC, CLOSES, readerOf } = require('./storeReader');
+const { ASYNC, CLOSES, readerOf } = require('./storeQuery');
 
 const POLL_MS = 5;
 /** So long close waits for word of events that handlers have not seen. */

@@ -1,179 +1,16 @@
 'use strict';
 
-// Reading: iterators over the events of a query, page by page.
+// Reading off the loop, to an end or for as long as the store is open.
 
-const { ArgumentError } = require('./errors');
-const { abortSignal, callback, flag, integer, readOptions } = require('./options');
 const { eventsOf } = require('./storeEvent');
-const { MAX, position, text, texts, time } = require('./storeOptions');
-const { asyncDispose, dispose } = require('./values');
+const { ASYNC, CLOSES, REFRESHES } = require('./storeQuery');
+const { damaged, followChecks, isEmpty, queryChecks, readQuery, readerOf } = require('./storeQuery');
+const { asyncDispose } = require('./values');
 
-const ASYNC = 1;
-const REFRESHES = 2;
-const CLOSES = 4;
-
-const BACKWARDS = 1;
-const DURABLE_ONLY = 2;
-const VERSIONS = 4;
-
-const NAMES_MAX = 64;
 /** Why a follower does not wait any longer. */
 const OVER = Symbol('over');
-
-const queryChecks = {
-  stream: text,
-  prefix: text,
-  types: texts(NAMES_MAX),
-  tags: texts(NAMES_MAX),
-  subject: text,
-  from: position,
-  to: position,
-  fromVersion: position,
-  toVersion: position,
-  fromTime: time,
-  toTime: time,
-  backwards: flag,
-  durableOnly: flag,
-  limit: integer(0, MAX),
-  signal: abortSignal,
-  onDamage: callback,
-};
-
-const syncChecks = { ...queryChecks };
-delete syncChecks.signal;
-
-function long(words, at, number) {
-  // The sign of a time before 1970 goes into the high word.
-  words[at] = ((number % 0x1_0000_0000) + 0x1_0000_0000) % 0x1_0000_0000;
-  words[at + 1] = Math.floor(number / 0x1_0000_0000);
-}
-
-/** The addon's reader of a query. @returns next(what to do) */
-function readerOf(core, query) {
-  const { types = [], tags = [] } = query;
-  const singles = [query.stream ?? '', query.prefix ?? '', query.subject ?? ''];
-  const all = [...singles, ...types, ...tags];
-  const words = new Uint32Array(15 + all.length);
-  const hasVersions = query.fromVersion !== undefined || query.toVersion !== undefined;
-  words[0] =
-    (query.backwards ? BACKWARDS : 0) | (query.durableOnly ? DURABLE_ONLY : 0) | (hasVersions ? VERSIONS : 0);
-  words[1] = types.length;
-  words[2] = tags.length;
-  const bounds = ['from', 'to', 'fromVersion', 'toVersion', 'fromTime', 'toTime'];
-  bounds.forEach((name, i) => long(words, 3 + 2 * i, query[name] ?? 0));
-  all.forEach((part, i) => {
-    words[15 + i] = Buffer.byteLength(part);
-  });
-  return core.native.reader(words, all.join(''));
-}
-
-/** A bound of 0 means "no bound" to the core; where it is given it means that there is nothing. */
-function isEmpty(query) {
-  return query.limit === 0 || query.to === 0 || query.toVersion === 0;
-}
-
-function checkBounds(query) {
-  if (query.stream !== undefined && query.prefix !== undefined) {
-    throw new ArgumentError('stream and prefix exclude each other', { hint: 'give one of them' });
-  }
-  const hasVersions = query.fromVersion !== undefined || query.toVersion !== undefined;
-  if (hasVersions && query.stream === undefined) {
-    throw new ArgumentError('fromVersion and toVersion count the events of one stream', { hint: 'give stream too' });
-  }
-  return query;
-}
-
-/** Tells a damaged event to who wants to hear of it, and else throws. */
-function damaged(query, error) {
-  if (error?.code !== 'TALLY_E_DAMAGED' || query.onDamage === undefined) throw error;
-  query.onDamage(error);
-}
-
-/* ---------------------------------------------------------------------------------------------- at once */
-
-class SyncReader {
-  /** The store, so that it is not collected while somebody reads. */
-  #owner;
-  #core;
-  #query;
-  #next = null;
-  #events = [];
-  #place = 0;
-  #left;
-  #done;
-
-  constructor(owner, core, options) {
-    this.#owner = owner;
-    this.#core = core;
-    this.#query = checkBounds(readOptions(options, syncChecks, 'readSync'));
-    core.checkOpen();
-    this.#left = this.#query.limit ?? Infinity;
-    this.#done = isEmpty(this.#query);
-    if (!this.#done) this.#next = readerOf(core, this.#query);
-  }
-
-  /** The store that is read; null when this is over. */
-  get store() {
-    return this.#owner;
-  }
-
-  #fetch() {
-    for (;;) {
-      let page;
-      try {
-        page = this.#next(0);
-      } catch (error) {
-        damaged(this.#query, error);
-        continue;
-      }
-      if (page === undefined) continue;
-      if (typeof page === 'number') return false;
-      this.#events = eventsOf(page, this.#core.codecs);
-      this.#place = 0;
-      return true;
-    }
-  }
-
-  next() {
-    if (this.#done) return { value: undefined, done: true };
-    try {
-      if (this.#left === 0 || (this.#place === this.#events.length && !this.#fetch())) return this.return();
-    } catch (error) {
-      this.return();
-      throw error;
-    }
-    this.#left--;
-    return { value: this.#events[this.#place++], done: false };
-  }
-
-  return(value) {
-    this.#done = true;
-    this.#next?.(CLOSES);
-    this.#next = null;
-    this.#events = [];
-    this.#owner = null;
-    return { value, done: true };
-  }
-
-  throw(error) {
-    this.return();
-    throw error;
-  }
-
-  toArray() {
-    return [...this];
-  }
-
-  [Symbol.iterator]() {
-    return this;
-  }
-
-  [dispose]() {
-    this.return();
-  }
-}
-
-/* ----------------------------------------------------------------------------------------- off the loop */
+/** Events of a page, about: a reader that wants fewer fetches none ahead. */
+const PAGE_EVENTS = 128;
 
 // invariant: at most one page is being fetched; `#turn` is the last of the calls of next, which wait for each
 // other, so that every event is given once and in order.
@@ -271,7 +108,7 @@ class Reader {
   }
 
   #prefetch() {
-    if (this.#follows || this.#left < 128) return;
+    if (this.#follows || this.#left < PAGE_EVENTS) return;
     this.#coming = this.#fetch();
     this.#coming.catch(() => {});
   }
@@ -282,7 +119,7 @@ class Reader {
     let giveUp;
     core.hold();
     try {
-      return (await this.#interruptible((waiter) => (giveUp = core.watch(this.#level, end, waiter)))) !== OVER;
+      return (await this.#interruptible((waiter) => (giveUp = core.levels.watch(this.#level, end, waiter)))) !== OVER;
     } finally {
       giveUp?.();
       core.release();
@@ -371,27 +208,15 @@ class Reader {
 }
 
 function read(owner, core, options) {
-  return new Reader(owner, core, checkBounds(readOptions(options, queryChecks, 'read')), false);
+  return new Reader(owner, core, readQuery(options, queryChecks, 'read'), false);
 }
-
-const followChecks = {
-  stream: text,
-  prefix: text,
-  types: texts(NAMES_MAX),
-  tags: texts(NAMES_MAX),
-  subject: text,
-  from: position,
-  durableOnly: flag,
-  signal: abortSignal,
-  onDamage: callback,
-};
 
 /** From a position on, or from now on, for as long as the store is open. */
 function follow(owner, core, options) {
-  const query = checkBounds(readOptions(options, followChecks, 'follow'));
+  const query = readQuery(options, followChecks, 'follow');
   core.checkOpen();
   query.from ??= core.native.buffered();
   return new Reader(owner, core, query, true);
 }
 
-module.exports = { read, follow, readerOf, SyncReader, ASYNC, CLOSES };
+module.exports = { read, follow };
