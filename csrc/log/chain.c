@@ -85,7 +85,7 @@ static tally_status take_commit(tally_chain *chain, const tally_segment *segment
     if (*found) {
         chain->last_time = (tally_moment){scan.last_time_us, scan.last_time_logical};
         chain->digest = scan.digest;
-        memcpy(chain->last_hash, scan.last_hash, sizeof chain->last_hash);
+        (void)tally_scan_last_hash(&scan, chain->last_hash);
     }
     tally_scan_end(&scan);
     return status;
@@ -158,7 +158,7 @@ static tally_status scan_segment(tally_chain *chain, tally_segment *segment, boo
     if (scan.digest != 0) {
         chain->last_time = (tally_moment){scan.last_time_us, scan.last_time_logical};
         chain->digest = scan.digest;
-        memcpy(chain->last_hash, scan.last_hash, sizeof chain->last_hash);
+        (void)tally_scan_last_hash(&scan, chain->last_hash);
         chain->last_known = true;
     }
     enum tally_chain_end end = what == TALLY_SCANNED_DISORDER  ? TALLY_CHAIN_BROKEN

@@ -35,7 +35,7 @@ tally_status tally_follow_scan_on(tally_follow *follow, tally_error *error)
         /* As it lies in the file: a mark has one form. */
         tally_mark_encode(segment->seed, &follow->scan.mark, follow->seen_mark);
         follow->any_mark = true;
-        if (follow->scan.digest != 0) memcpy(follow->last_hash, follow->scan.last_hash, sizeof follow->last_hash);
+        (void)tally_scan_last_hash(&follow->scan, follow->last_hash);
         atomic_store_explicit(&segment->end, follow->scan.offset, memory_order_release);
         follow->end = follow->scan.next_position;
     }
@@ -95,7 +95,7 @@ static tally_status find_last_hash(const tally_segment *segment, uint8_t hash[32
     if (status != TALLY_OK || !found) return status;
     status = tally_scan_begin(&scan, segment, mark.first_offset, mark.first_position, mark.commit, error);
     if (status == TALLY_OK) status = tally_scan_next(&scan, &what, NULL, error);
-    if (what == TALLY_SCANNED_COMMIT) memcpy(hash, scan.last_hash, 32);
+    if (what == TALLY_SCANNED_COMMIT) (void)tally_scan_last_hash(&scan, hash);
     tally_scan_end(&scan);
     return status;
 }

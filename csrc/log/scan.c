@@ -24,7 +24,6 @@ tally_status tally_scan_begin(tally_scan *scan, const tally_segment *segment, ui
     scan->commit_offset = offset;
     scan->last_time_us = -1;
     scan->chunk = CHUNK_FIRST;
-    if (offset == TALLY_SEGMENT_HEADER_BYTES) memcpy(scan->last_hash, segment->header.event_before, TALLY_DIGEST_BYTES);
     if (offset % 8 != 0) return tally_fail_at(error, TALLY_E_PANIC, offset, "a scan begins inside a frame");
     return TALLY_OK;
 }
@@ -242,7 +241,7 @@ static void advance(tally_scan *scan, const walk *at, const tally_mark *mark)
     scan->last_time_us = at->time_us;
     scan->last_time_logical = at->time_logical;
     scan->digest = at->digest;
-    tally_core_event_hash(at->last_core, scan->last_hash);
+    memcpy(scan->last_core, at->last_core, sizeof scan->last_core);
 }
 
 static bool walk_mark(tally_scan *scan, const walk *at, const uint8_t *bytes, size_t available,
@@ -316,6 +315,13 @@ tally_status tally_scan_next(tally_scan *scan, enum tally_scanned *what, tally_e
         scan->chunk = CHUNK_FIRST;
     }
     return status;
+}
+
+bool tally_scan_last_hash(const tally_scan *scan, uint8_t hash[TALLY_DIGEST_BYTES])
+{
+    if (scan->digest == 0) return false;
+    tally_core_event_hash(scan->last_core, hash);
+    return true;
 }
 
 tally_status tally_scan_frame(tally_scan *scan, uint64_t offset, tally_frame *frame, tally_error *error)

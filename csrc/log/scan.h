@@ -23,9 +23,9 @@ typedef struct tally_scan {
     tally_mark mark;        /* the last one */
     int64_t last_time_us;   /* of the last event seen; -1 none */
     uint32_t last_time_logical;
-    uint32_t digest;       /* of the last event seen; 0 none */
-    uint8_t last_hash[32]; /* event hash of next_position - 1 (from the header at first) */
-    uint8_t *buffer;       /* own; grows to the largest frame */
+    uint32_t digest;                     /* of the last event seen; 0 none */
+    uint8_t last_core[TALLY_CORE_BYTES]; /* … and its core: tally_scan_last_hash */
+    uint8_t *buffer;                     /* own; grows to the largest frame */
     size_t capacity;
     uint64_t buffer_offset; /* in the file, of what the buffer holds */
     size_t buffer_used;
@@ -33,7 +33,7 @@ typedef struct tally_scan {
 } tally_scan;
 
 /* Begins behind the commit before `next_commit`; `offset` TALLY_SEGMENT_HEADER_BYTES and the header's own numbers
- * for a whole segment. last_hash is known from the beginning of a segment only. */
+ * for a whole segment. */
 tally_status tally_scan_begin(tally_scan *scan, const tally_segment *segment, uint64_t offset, uint64_t next_position,
                               uint64_t next_commit, tally_error *error);
 void tally_scan_end(tally_scan *scan);
@@ -48,6 +48,9 @@ enum tally_scanned {
 /* The next commit. A status other than TALLY_OK is about the system (E_IO, E_NO_MEMORY), not the bytes; `why` is
  * about the bytes: its path is the file, its position the offset in the file. */
 tally_status tally_scan_next(tally_scan *scan, enum tally_scanned *what, tally_error *why, tally_error *error);
+
+/* Event hash of the last event seen; false: none was. Not kept along the way, for it costs as much as the rest. */
+bool tally_scan_last_hash(const tally_scan *scan, uint8_t hash[TALLY_DIGEST_BYTES]);
 
 /* Reads bytes of the log part through the scan's window: `*bytes` has `*available` of them, at least `length` unless
  * the log part ends before. Lent until the next call. */
