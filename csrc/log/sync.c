@@ -115,8 +115,8 @@ static void wake(tally_log *log, tally_condition *condition, uint32_t count)
 tally_status tally_log_lead_sync(tally_log *log, uint64_t position, tally_error *error)
 {
     tally_status status = lead(log, position);
-    wake(log, &log->elected, log->is_elected);
     wake(log, &log->served[log->sync_turn % 2], log->to_serve[log->sync_turn % 2]);
+    wake(log, &log->elected, log->is_elected);
     tally_log_changed(log);
     if (status != TALLY_OK) return tally_log_failed_meanwhile(log, error);
     tally_log_tell(log, true);
