@@ -48,7 +48,10 @@ static tally_status find(first_events *first, const tally_ready *ready, uint64_t
     if (end == 0) return TALLY_OK;
     uint64_t found = 0;
     tally_status status = tally_lookup_idempotency(first->look->view, from, end, ready->idempotency, &found, error);
-    if (status == TALLY_E_NOT_FOUND) return TALLY_OK;
+    if (status == TALLY_E_NOT_FOUND) {
+        tally_error_clear(error);
+        return TALLY_OK;
+    }
     if (status == TALLY_OK) status = read_event(first, found, event, error);
     if (status != TALLY_OK) return status;
     int64_t age_us = first->prepared->commit.now_us - event->time_us;
