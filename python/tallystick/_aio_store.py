@@ -18,13 +18,28 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from . import _core, _log, _reading, _upkeep
 from ._batch import Drafts
 from ._core import Event, Listed, Reader, Receipt, Registry, Store, StoreInfo, StoreStatistics, StreamHead, Watermarks
 from ._store import Ancestors, batch_options
 from .errors import BusyError, ClosedError, DamagedError, OptionError, TimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Unpack
+
+    from ._options import (
+        AppendOptions,
+        CommitOptions,
+        Draft,
+        Durability,
+        FilterOptions,
+        HandlerOptions,
+        OpenOptions,
+        QueryOptions,
+    )
 
 _THREADS = 4
 _FIRST_PAGE, _PAGE_MAX = 32, 512
@@ -154,19 +169,19 @@ class AsyncStore:
 
     # --------------------------------------------------------------------------------------- appending
 
-    async def append(self, stream: str, type: str, data: Any = None, **options: Any) -> Receipt:
+    async def append(self, stream: str, type: str, data: Any = None, **options: "Unpack[AppendOptions]") -> Receipt:
         """As Store.append."""
-        receipt: Receipt = await self._submit(self._store._submit, (stream, type, data), options)
+        receipt: Receipt = await self._submit(self._store._submit, (stream, type, data), dict(options))
         return receipt
 
-    async def append_many(self, events: Any, **options: Any) -> list[Receipt]:
+    async def append_many(self, events: "Iterable[Draft]", **options: "Unpack[CommitOptions]") -> list[Receipt]:
         """As Store.append_many."""
-        receipts: list[Receipt] = await self._submit(self._store._submit_many, (events,), options)
+        receipts: list[Receipt] = await self._submit(self._store._submit_many, (events,), dict(options))
         return receipts
 
-    def batch(self, **options: Any) -> "AsyncBatch":
+    def batch(self, **options: "Unpack[CommitOptions]") -> "AsyncBatch":
         """As Store.batch: `async with store.batch() as b: b.append(…)`; append of a batch is not awaited."""
-        return AsyncBatch(self, batch_options(options))
+        return AsyncBatch(self, batch_options(dict(options)))
 
     # ---------------------------------------------------------------------------------------- waiting
 
@@ -180,7 +195,9 @@ class AsyncStore:
         self._store._submit_wait(self._completions, future, "durable", None)
         await future
 
-    async def wait(self, position: Any, *, durability: Any = "durable", timeout: float | None = None) -> None:
+    async def wait(
+        self, position: int | Event | Receipt, *, durability: "Durability" = "durable", timeout: float | None = None
+    ) -> None:
         """As Store.wait."""
         timeout = _core._seconds(timeout)
         self._check()
@@ -220,9 +237,9 @@ class AsyncStore:
 
     # ---------------------------------------------------------------------------------------- reading
 
-    def read(self, stream: str | None = None, **query: Any) -> "AsyncReader":
+    def read(self, stream: str | None = None, **query: "Unpack[QueryOptions]") -> "AsyncReader":
         """As Store.read: `async for event in store.read(…)`. It is opened by the first use."""
-        return AsyncReader(self, query if stream is None else {"stream": stream, **query})
+        return AsyncReader(self, {"stream": stream, **query})
 
     def __aiter__(self) -> "AsyncReader":
         return self.read()
@@ -233,7 +250,7 @@ class AsyncStore:
         *,
         timeout: float | None = None,
         durable_only: bool = False,
-        **query: Any,
+        **query: "Unpack[FilterOptions]",
     ) -> AsyncIterator[Event]:
         """As Store.follow: `async for event in store.follow(…)`."""
         timeout = _core._seconds(timeout)
@@ -242,8 +259,8 @@ class AsyncStore:
                 raise builtins.TypeError(f"follow() has no end, so no {name}")
         if from_position is None and query.get("from_version") is None:
             from_position = len(self._store)
-        level = "durable" if durable_only else "written" if self._store.read_only else "buffered"
-        reader = self.read(from_position=from_position, durable_only=durable_only, **query)
+        level: Durability = "durable" if durable_only else "written" if self._store.read_only else "buffered"
+        reader = AsyncReader(self, {"from_position": from_position, "durable_only": durable_only, **query})
         async with reader:
             deadline = None if timeout is None else time.monotonic() + timeout
             while True:
@@ -288,9 +305,9 @@ class AsyncStore:
         found: Ancestors = await self._run(self._store.ancestors, position, limit=limit)
         return found
 
-    async def to_records(self, **query: Any) -> list[dict[str, Any]]:
+    async def to_records(self, stream: str | None = None, **query: "Unpack[QueryOptions]") -> list[dict[str, Any]]:
         """As Store.to_records."""
-        return await self.read(**query).to_records()
+        return await self.read(stream, **query).to_records()
 
     def streams(self, prefix: str | None = None) -> AsyncIterator[Listed]:
         """As Store.streams: `async for name in store.streams()`."""
@@ -313,7 +330,7 @@ class AsyncStore:
 
     # ------------------------------------------------------------------------------- handlers and gates
 
-    def on(self, kind: str, handler: Any = None, **options: Any) -> Any:
+    def on(self, kind: str, handler: Any = None, **options: "Unpack[HandlerOptions]") -> Any:
         """As Store.on, but on this loop: each event soon after its commit, coroutine functions as tasks."""
         return self.registry.on(kind, handler, loop=self._loop, **options)
 
@@ -608,6 +625,6 @@ def _close_late(opening: "asyncio.Future[Store]") -> None:
         opening.result().close()
 
 
-def open(path: Any, **options: Any) -> Opening:
+def open(path: "str | bytes | os.PathLike[str] | os.PathLike[bytes]", **options: "Unpack[OpenOptions]") -> Opening:
     """As tallystick.open: `store = await aio.open(path)` or `async with aio.open(path) as store`."""
-    return Opening(path, options)
+    return Opening(path, dict(options))

@@ -8,6 +8,9 @@ from .errors import ArgumentError, unknown_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Unpack
+
+    from ._options import PendingOptions
 
 _NOT_YET = "the batch is not appended yet: its block has not ended"
 
@@ -56,7 +59,7 @@ class Drafts:
         self._options = options
         self.receipts: list[Receipt] | None = None
 
-    def append(self, stream: str, type: str, data: Any = None, **options: Any) -> Pending:
+    def append(self, stream: str, type: str, data: Any = None, **options: "Unpack[PendingOptions]") -> Pending:
         """As Store.append, later. `causation` may be what an earlier append of this batch returned."""
         if self.receipts is not None:
             raise ArgumentError("the batch has been appended already")

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import pickle
 import signal
 import threading
 import time
@@ -204,6 +205,25 @@ def test_events_are_equal_when_they_are_the_same(store: Store) -> None:
         event.position = 9  # type: ignore[misc]
     assert len(event.core) == 112
     assert event.stream.encode() in event.body
+
+
+def test_nothing_of_a_store_is_pickled_or_derived(store: Store) -> None:
+    for value in (store, store[0], store.read(), store.append):
+        with pytest.raises(TypeError):
+            pickle.dumps(value)
+    for kind in (Store, Event, Reader, tally.Receipt):
+        with pytest.raises(TypeError):
+            type("Derived", (kind,), {})
+
+
+def test_times_that_no_datetime_can_say_are_there_as_numbers(tmp_path: Path) -> None:
+    with tally.open(tmp_path / "log", durability="buffered") as far:
+        far.append("s", "t", occurred=2**62)
+        far.append("s", "t", occurred=-1)
+        with pytest.raises(OverflowError):
+            far[0].occurred  # noqa: B018
+        assert far[0].occurred_us == 2**62
+        assert far[1].occurred == datetime.datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 def test_heads_and_versions(store: Store) -> None:

@@ -84,6 +84,10 @@ BAD = [
     "tally.open(7)",
     'tally.open("x", codec=object())',
     'store.append("s")',
+    'aio.open("x", mod="r")',
+    'astore.append("s", "t", tag="x")',
+    'astore.read("s", streem="x")',
+    'batch.append("s", "t", shema=1)',
     'store.append("s", "t", None, "tags")',
     'store.append("s", "t", durability="often")',
     'store.append("s", "t", expect="none")',
@@ -115,7 +119,10 @@ def test_what_the_types_promise(tmp_path: Path) -> None:
 
 
 def test_what_the_types_refuse(tmp_path: Path) -> None:
-    head = 'import tallystick as tally\nfrom tallystick import Store\nstore: Store = tally.open("x")\n'
+    head = (
+        "import tallystick as tally\nfrom tallystick import Batch, Store, aio\n"
+        'store: Store = tally.open("x")\nastore: aio.AsyncStore\nbatch: Batch = store.batch()\n'
+    )
     said = mypy(tmp_path, head + "\n".join(BAD) + "\n")
     first = head.count("\n") + 1
     for number, line in enumerate(BAD, first):
