@@ -7,7 +7,8 @@ const { inspect } = require('node:util');
 const { ArgumentError, TimeoutError } = require('./errors');
 const { abortSignal, integer, readOptions, show, timeoutMs } = require('./options');
 const { Batch, append, appendMany, appendManySync, appendSync } = require('./storeAppend');
-const { Call, StoreCore } = require('./storeCore');
+const { Call } = require('./storeCalls');
+const { StoreCore } = require('./storeCore');
 const { Event, eventsOf } = require('./storeEvent');
 const { gateAdd } = require('./storeGate');
 const { StoreHandlers } = require('./storeHandlers');
@@ -67,7 +68,7 @@ class Store {
   }
 
   get closed() {
-    return this.#core.state !== 'open';
+    return !this.#core.isOpen;
   }
 
   /** The addon's functions of an open store. */
@@ -207,9 +208,9 @@ class Store {
     if (core.readOnly) return this.syncSync();
     return new Promise((resolve, reject) => {
       const call = new Call(resolve, reject, undefined);
-      core.abortable(call, signal);
+      call.abortable(signal);
       try {
-        core.submit(call, (token) => !core.native.waitLevel(DURABLE, -1, token));
+        core.calls.submit(call, (token) => !core.native.waitLevel(DURABLE, -1, token));
       } catch (error) {
         reject(error);
       }

@@ -11,7 +11,7 @@
 const { ArgumentError, BusyError } = require('./errors');
 const { readOptions, show } = require('./options');
 const { bytesOf, isBytes, jsonOf } = require('./storeCodec');
-const { Call } = require('./storeCore');
+const { Call } = require('./storeCalls');
 const { commitChecks, draftChecks, expected, levelNumbers, listOf, position, text, texts } = require('./storeOptions');
 const { Pack, checkNames } = require('./storePack');
 
@@ -122,7 +122,7 @@ function appendPlain(core, level, stream, type, data) {
   checkNames(stream, type);
   const bits = level | plain(data);
   let body = bodyOf(bits, data);
-  if (level === BUFFERED && core.appending === 0) {
+  if (level === BUFFERED && core.calls.appending === 0) {
     if (core.append(bits | TRY, core.slot(), stream, type, body)) return Promise.resolve(core.receipt());
   }
   return new Promise((resolve, reject) => {
@@ -130,7 +130,7 @@ function appendPlain(core, level, stream, type, data) {
     const go = (token) => core.append(bits | ASYNC, token, stream, type, body);
     try {
       // What waits must not change any more.
-      if (!core.submit(call, go) && (bits & BYTES_DATA) !== 0) body = Buffer.from(body);
+      if (!core.calls.submit(call, go) && (bits & BYTES_DATA) !== 0) body = Buffer.from(body);
     } catch (error) {
       reject(core.explain(error));
     }
@@ -140,15 +140,15 @@ function appendPlain(core, level, stream, type, data) {
 /** Gives what was packed to the store's thread. */
 function submit(core, pack, isMany, { signal }) {
   if (signal?.aborted) return Promise.reject(signal.reason);
-  if (pack.level === BUFFERED && core.appending === 0 && pack.go(core.native, false, 0, true)) {
+  if (pack.level === BUFFERED && core.calls.appending === 0 && pack.go(core.native, false, 0, true)) {
     return Promise.resolve(core.packed(pack, isMany));
   }
   return new Promise((resolve, reject) => {
     const call = new Call(resolve, reject, pack);
     call.isMany = isMany;
-    core.abortable(call, signal);
+    call.abortable(signal);
     try {
-      core.submit(call, (token) => pack.go(core.native, true, token, false));
+      core.calls.submit(call, (token) => pack.go(core.native, true, token, false));
     } catch (error) {
       reject(core.explain(error));
     }

@@ -1,53 +1,19 @@
 'use strict';
 
-// An open store behind its public face: the addon's functions for it, calls that are under way, and what keeps
-// the event loop alive.
-//
-// invariant: `#entries[token]` is there exactly from the moment the addon took a call until its completion was
-// taken. A call that the addon could not take yet waits in `#queue`, and then all later ones do, so that events
-// get their positions in the order of the calls.
+// An open store behind its public face: the addon's functions for it, what keeps the event loop alive, closing.
 
-const { ClosedError, PanicError, TallyError } = require('./errors');
+const { ClosedError, TallyError } = require('./errors');
 const { binding } = require('./native');
+const { Calls } = require('./storeCalls');
 const { Levels } = require('./storeLevels');
 const { Receipt, RECEIPT_WORDS, SLAB_RECEIPTS, longAt } = require('./storeReceipt');
 
-const ROW_WORDS = RECEIPT_WORDS + 2;
-const RETRY_MS = 1;
 const STOP = 2;
 
 /* Bits of the addon's append. */
 const SAME_STREAM = 64;
 const SAME_TYPE = 128;
 const PLACE = 256;
-
-/** One call that was given to the store's thread. */
-class Call {
-  constructor(resolve, reject, pack) {
-    this.resolve = resolve;
-    this.reject = reject;
-    /** Events of appendMany; null for one event, undefined for a wait. */
-    this.pack = pack;
-    this.isMany = false;
-    this.isQuiet = false;
-    /** Its caller gave up. */
-    this.isOver = false;
-    this.signal = undefined;
-    this.onAbort = undefined;
-  }
-
-  /** Who gave up waiting is not told; the call goes on. */
-  listen(signal, abort) {
-    this.signal = signal;
-    this.onAbort = abort;
-    signal.addEventListener('abort', abort, { once: true });
-  }
-
-  settle() {
-    this.signal?.removeEventListener('abort', this.onAbort);
-    this.signal = this.onAbort = undefined;
-  }
-}
 
 const open = new Set();
 let watchesExit = false;
@@ -75,14 +41,10 @@ class StoreCore {
   handlers = null;
   /** Called at close: iterators that follow. */
   followers = new Set();
-  #entries = [];
-  #free = [];
-  /** Appends that have no answer yet: later ones must not overtake them. */
-  appending = 0;
-  #queue = [];
-  #timer = undefined;
+  calls = new Calls(this);
   #alive = 0;
   #isRef = false;
+  #isLetGo = false;
   #stream = undefined;
   #type = undefined;
   #slab = null;
@@ -112,8 +74,13 @@ class StoreCore {
     return this;
   }
 
+  /** For callers: not any more once close was called, while what was promised before is still finished. */
+  get isOpen() {
+    return this.state === 'open' && this.closing === undefined;
+  }
+
   checkOpen() {
-    if (this.state === 'open') return;
+    if (this.isOpen) return;
     throw new ClosedError('the store is closed', { path: this.path });
   }
 
@@ -129,6 +96,17 @@ class StoreCore {
     this.#updateRef();
   }
 
+  /** Who awaits a call often makes the next one: the loop is let go at the end of its turn. */
+  releaseLater() {
+    this.#alive--;
+    if (this.#alive > 0 || this.#isLetGo) return;
+    this.#isLetGo = true;
+    setImmediate(() => {
+      this.#isLetGo = false;
+      this.#updateRef();
+    });
+  }
+
   #updateRef() {
     const wanted = this.#alive > 0;
     if (wanted === this.#isRef || this.state !== 'open') return;
@@ -136,122 +114,11 @@ class StoreCore {
     this.native.keepAlive(wanted);
   }
 
-  /* --------------------------------------------------------------------------------------- calls under way */
-
-  #enter(call) {
-    const token = this.#free.pop() ?? this.#entries.length;
-    this.#entries[token] = call;
-    if (call.pack !== undefined) this.appending++;
-    if (!call.isQuiet && this.#alive++ === 0) this.#updateRef();
-    return token;
-  }
-
-  #leave(token) {
-    const call = this.#entries[token];
-    this.#entries[token] = undefined;
-    this.#free.push(token);
-    if (call.pack !== undefined) this.appending--;
-    if (!call.isQuiet) this.#alive--;
-    call.settle();
-    return call;
-  }
-
-  /** Gives a call to the addon. @param go (token) → whether it was taken; throws when it is refused */
-  #give(call, go) {
-    const token = this.#enter(call);
-    let taken = false;
-    try {
-      taken = go(token);
-    } finally {
-      if (!taken) this.#leave(token);
-    }
-    return taken;
-  }
-
-  /** Gives a call to the addon now, or queues it. @returns whether it has gone */
-  submit(call, go) {
-    if (this.#queue.length === 0 && this.#give(call, go)) return true;
-    this.#queue.push({ call, go });
-    if (call.pack !== undefined) this.appending++;
-    this.hold();
-    this.#retryLater();
-    return false;
-  }
-
-  /** Nothing may be under way that would wake the loop: then it looks by itself. */
-  #retryLater() {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#retry();
-    }, RETRY_MS);
-  }
-
-  #retry() {
-    while (this.#queue.length > 0 && this.state === 'open') {
-      const { call, go } = this.#queue[0];
-      let taken = true;
-      try {
-        if (!call.isOver) taken = this.#give(call, go);
-      } catch (error) {
-        call.settle();
-        call.reject(this.explain(error));
-      }
-      if (!taken) {
-        this.#retryLater();
-        return;
-      }
-      this.#queue.shift();
-      if (call.pack !== undefined) this.appending--;
-      this.release();
-    }
-  }
-
-  /**
-   * Lets a caller give up. A call that waits in the queue here is taken out of it; one that the store has goes
-   * on, and is committed or not.
-   */
-  abortable(call, signal) {
-    if (signal === undefined) return;
-    call.listen(signal, () => {
-      call.isOver = true;
-      call.settle();
-      call.reject(signal.reason);
-    });
-  }
-
   #woken() {
     if (this.native === null) return;
-    this.drain();
-    this.#retry();
+    this.calls.drain();
+    this.calls.retry();
     this.handlers?.notified();
-    this.#updateRef();
-  }
-
-  drain() {
-    for (;;) {
-      const errors = [];
-      const rows = this.native.take(errors);
-      if (rows === undefined) return;
-      for (let at = 0, i = 0; at < rows.length; at += ROW_WORDS, i++) this.#completed(rows, at, errors[i]);
-    }
-  }
-
-  #completed(rows, at, error) {
-    const call = this.#leave(rows[at]);
-    if (rows[at + 1] !== 0) {
-      call.reject(error ?? new PanicError('a call failed and did not say why'));
-      return;
-    }
-    if (call.pack === undefined) {
-      call.resolve(undefined);
-      return;
-    }
-    if (call.pack === null) {
-      if (this.handlers !== null) this.handlers.appended(longAt(rows, at + 2) + 1);
-      call.resolve(new Receipt(rows, at + 2));
-      return;
-    }
-    call.resolve(this.packed(call.pack, call.isMany));
   }
 
   /** The receipts of what was packed. */
@@ -322,17 +189,6 @@ class StoreCore {
     return error;
   }
 
-  /* -------------------------------------------------------------------------------------------- waiting */
-
-  /** Resolves when a level was reached; keeps the loop alive for nobody. Position -1: all so far, and syncs. */
-  waitLevel(level, position) {
-    return new Promise((resolve, reject) => {
-      const call = new Call(resolve, reject, undefined);
-      call.isQuiet = true;
-      this.submit(call, (token) => !this.native.waitLevel(level, position, token));
-    });
-  }
-
   /* ---------------------------------------------------------------------------------------------- close */
 
   close() {
@@ -347,8 +203,8 @@ class StoreCore {
   }
 
   async #close() {
-    // What waits here was promised its turn.
-    while (this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    // What waits there was promised its turn.
+    await this.calls.empty();
     await this.handlers?.finish();
     if (this.state !== 'open') return;
     const closing = this.native.close(true);
@@ -381,17 +237,10 @@ class StoreCore {
 
   /** All completions have come: whatever is left never will. */
   #end() {
-    this.drain();
+    this.calls.drain();
     this.state = 'closed';
     open.delete(this);
-    clearTimeout(this.#timer);
-    const error = new ClosedError('the store was closed', { path: this.path });
-    for (const call of [...this.#entries, ...this.#queue.map((each) => each.call)]) {
-      call?.settle();
-      call?.reject(error);
-    }
-    this.#entries = [];
-    this.#queue = [];
+    this.calls.end();
     for (const stop of this.followers) stop();
     this.followers.clear();
     this.handlers?.closed();
@@ -407,4 +256,4 @@ class StoreCore {
   }
 }
 
-module.exports = { StoreCore, Call };
+module.exports = { StoreCore };

@@ -2,8 +2,14 @@
 
 // Waiting for positions to reach a level, which is how a log is followed.
 
+const { ClosedError } = require('./errors');
+
 /** How often a store without a thread of its own looks at its files, in milliseconds. */
 const POLL_MS = 5;
+
+function closed(core) {
+  return new ClosedError('the store was closed', { path: core.path });
+}
 
 class Levels {
   #core;
@@ -25,7 +31,7 @@ class Levels {
     if (waiters === undefined) {
       waiters = new Set();
       this.#growths.set(name, waiters);
-      const growth = this.#core.readOnly ? this.#poll(level, position, name) : this.#core.waitLevel(level, position);
+      const growth = this.#core.readOnly ? this.#poll(level, position, name) : this.#core.calls.waitLevel(level, position);
       const tell = (how) => (answer) => {
         if (this.#growths.get(name) === waiters) this.#growths.delete(name);
         for (const each of waiters) each[how](answer);
@@ -41,7 +47,7 @@ class Levels {
     const core = this.#core;
     const waiters = this.#growths.get(name);
     for (;;) {
-      core.checkOpen();
+      if (core.state !== 'open') throw closed(core);
       if (await core.native.wait(true, level, position, 0)) return;
       await new Promise((resolve) => {
         setTimeout(resolve, POLL_MS).unref();

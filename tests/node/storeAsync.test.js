@@ -103,6 +103,31 @@ describe('promised appends', () => {
   );
 
   test(
+    'a call that waits for its turn can be given up at any time',
+    withStore({ queueBytes: 65536, durability: 'durable' }, async (store) => {
+      const controller = new AbortController();
+      const big = upTo(200).map(() => store.append('s', 't', Buffer.alloc(20000)));
+      const waiting = store.append('s', 'never', 1, { signal: controller.signal });
+      await big[100];
+      controller.abort(new Error('enough'));
+      await assert.rejects(waiting, { message: 'enough' });
+      await Promise.all(big);
+      assert.equal((await store.read({ types: 'never' }).toArray()).length, 0);
+    }),
+  );
+
+  test('close refuses new calls at once, while it finishes older ones', async () => {
+    const store = openSync(freshPath(), { queueBytes: 65536 });
+    const calls = upTo(50).map(() => store.append('s', 't', Buffer.alloc(20000)));
+    const closing = store.close();
+    assert.equal(store.closed, true);
+    await assert.rejects(store.append('s', 't'), { code: 'TALLY_E_CLOSED' });
+    assert.throws(() => store.appendSync('s', 't'), { code: 'TALLY_E_CLOSED' });
+    assert.equal((await Promise.all(calls)).length, 50);
+    await closing;
+  });
+
+  test(
     'sync is a barrier',
     withStore(async (store) => {
       fill(store, 100);
