@@ -23,9 +23,9 @@ tally_status tally_witness_cosign(const char *note, size_t length, tally_text sk
                                   size_t capacity, size_t *needed, tally_error *error)
 {
     tally_error_clear(error);
+    if (needed != NULL) *needed = 0;
     if (needed == NULL || (line == NULL && capacity != 0))
         return tally_fail(error, TALLY_E_NULL, "room for the line and its length are needed");
-    *needed = 0;
     if (capacity > PTRDIFF_MAX) return tally_fail(error, TALLY_E_LENGTH, "no buffer is that long");
     if (time_s > INT64_MAX) return tally_fail(error, TALLY_E_RANGE, "the time is beyond 2^63 seconds");
     tally_note read;
@@ -53,9 +53,9 @@ tally_status tally_witness_request(uint64_t old_size, const tally_hash *hashes, 
                                    size_t length, char *body, size_t capacity, size_t *needed, tally_error *error)
 {
     tally_error_clear(error);
+    if (needed != NULL) *needed = 0;
     if (needed == NULL || (body == NULL && capacity != 0) || (hashes == NULL && count != 0))
         return tally_fail(error, TALLY_E_NULL, "the hashes, room for the body, and its length are needed");
-    *needed = 0;
     if (capacity > PTRDIFF_MAX) return tally_fail(error, TALLY_E_LENGTH, "no buffer is that long");
     if (count > REQUEST_HASHES_MAX)
         return tally_fail(error, TALLY_E_LIMIT, "a request has at most %u hashes", REQUEST_HASHES_MAX);

@@ -18,7 +18,7 @@ tally_status tally_event_hash(const tally_event *event, tally_hash *hash)
 tally_status tally_uuid_format(const tally_uuid *id, char text[37])
 {
     if (text == NULL) return TALLY_E_NULL;
-    text[0] = '\0';
+    memset(text, 0, 37);
     if (id == NULL) return TALLY_E_NULL;
     tally_uuid_print(id->bytes, text);
     return TALLY_OK;

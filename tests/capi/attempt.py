@@ -9,6 +9,7 @@ from . import header
 from .library import Box, CData, check, ffi, lib, name_of
 from .roles import (
     Buffer,
+    Bytes,
     Closes,
     Data,
     Detail,
@@ -18,6 +19,7 @@ from .roles import (
     Good,
     Handle,
     Items,
+    Key,
     Length,
     Name,
     Opens,
@@ -48,8 +50,9 @@ class Attempt:
     def _junk(self, parameter: str) -> CData:
         """Memory for an out-parameter: full of junk, and not a byte longer than it must be."""
         item = self.types[parameter].removesuffix("*").strip()
-        if self.name == "tally_uuid_format":
-            return self.box.fenced.put(bytes([JUNK]) * 37, "char *")
+        room = getattr(self.row.roles[parameter], "room", 0)
+        if room > 0:
+            return self.box.fenced.put(bytes([JUNK]) * room, "char *")
         return self.box.fenced.put(bytes([JUNK]) * ffi.sizeof(item), self.types[parameter])
 
     def _value(self, parameter: str, role: Role) -> Any:
@@ -77,13 +80,17 @@ class Attempt:
                 path = make(good).encode()
                 self.paths[parameter] = len(path)
                 return self.box.fenced.put(path, "char *")
-            case Name(text):
+            case Bytes(_, make):
+                raw = make(good)
+                self.paths[parameter] = len(raw)
+                return self.box.fenced.put(raw, "char *")
+            case Name(text) | Key(text):
                 return self.box.text(text.encode())
             case Value(make):
                 return make(good)
             case Length(of, count):
                 named = self.row.roles.get(of or "")
-                if isinstance(named, Path):
+                if isinstance(named, Path | Bytes):
                     return self.paths.get(of or "", 1)
                 return len(named.good.encode()) if isinstance(named, Text | Form) else count
             case Buffer(item, count):
@@ -153,7 +160,7 @@ class Attempt:
             if parameter in changes or value == ffi.NULL:
                 continue
             if isinstance(role, Out | Opens) and parameter not in self.row.kept.get(error, ()):
-                left = ffi.buffer(value)[:]
+                left = (ffi.buffer(value, role.room) if getattr(role, "room", 0) else ffi.buffer(value))[:]
                 assert left == bytes(len(left)), f"{parameter} is not zero after {error}"
             if isinstance(role, Detail):
                 self.check_detail(value, error)

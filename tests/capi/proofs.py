@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "verifier"))
 
 VECTORS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "proof.json").read_text(encoding="utf-8"))
+LOG_KEY: dict[str, str] = VECTORS["signers"]["log"]
 
 
 class Texts:

@@ -132,9 +132,10 @@ class Closes(Role):
 
 @dataclass(frozen=True)
 class Out(Role):
-    """Receives a value; zero on every failing path."""
+    """Receives a value; zero on every failing path. `room`: an array of so many characters."""
 
     optional: bool = False
+    room: int = 0
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,21 @@ class Form(Role):
     """Pointer and length of a text of one form alone, all others being refused by their own errors."""
 
     length: str
+    good: str
+
+
+@dataclass(frozen=True)
+class Bytes(Role):
+    """Pointer and length of what is read and may be anything; which bytes are refused, others test."""
+
+    length: str
+    make: Make
+
+
+@dataclass(frozen=True)
+class Key(Role):
+    """A tally_text by value that is a key or a key's name; which are refused, test_proof_rules.py says."""
+
     good: str
 
 

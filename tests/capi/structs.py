@@ -9,6 +9,7 @@ from typing import Any
 
 from . import header
 from .library import CData, constant, ffi, kind_number
+from .proofs import LOG_KEY
 from .roles import Given, Good, Items
 from .table import TABLE
 
@@ -127,6 +128,10 @@ def condition_members(good: Good) -> dict[str, Any]:
 
 def completions_options(good: Good) -> dict[str, Any]:
     return {"wake": good.box.callback("void(void *)", lambda _: None), "platform": good.box.memory()}
+
+
+def policy(good: Good) -> dict[str, Any]:
+    return {"keys": good.box.new("tally_text[1]", [good.box.text(LOG_KEY["vkey"].encode())]), "key_count": 1}
 
 
 def upkeep_options(good: Good) -> dict[str, Any]:
@@ -323,6 +328,20 @@ SHAPES: dict[str, Shape] = {
         ),
     ),
     "tally_upkeep_options": Shape(upkeep_options),
+    "tally_policy": Shape(
+        policy,
+        (
+            ("key_count", constant("TALLY_SIGNATURES_MAX") + 1, "E_LIMIT"),
+            ("witness_count", constant("TALLY_SIGNATURES_MAX") + 1, "E_LIMIT"),
+            ("witnesses_needed", 1, "E_RANGE"),
+        ),
+        (
+            ("key_count", LengthMember("keys", too_long="E_LIMIT", empty="E_ARGUMENT")),
+            ("witness_count", LengthMember("witnesses", too_long="E_LIMIT")),
+            ("witnesses_needed", LengthMember(None, too_long="E_RANGE")),
+        ),
+        names={"origin": NameMember(constant("TALLY_ORIGIN_MAX"), raw=True, alone="E_ORIGIN")},
+    ),
 }
 NEVER_IN: dict[str, str] = {
     "tally_error": "receives",
@@ -356,6 +375,9 @@ NEVER_IN: dict[str, str] = {
     "tally_fsck_report": "receives",
     "tally_salvage_report": "receives",
     "tally_finding": "handed to callbacks",
+    "tally_checkpoint": "receives",
+    "tally_signed": "receives",
+    "tally_proven": "receives",
 }
 # Members that point to another struct of the tables: (outer, member, inner, what else is to be set).
 NESTED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (

@@ -28,6 +28,7 @@ from .roles import (
     Value,
     Word,
 )
+from .table_proof import PROOF
 
 
 def row(**roles: Role) -> Row:
@@ -237,7 +238,7 @@ TABLE: dict[str, Row] = {
     "tally_api_table": pure(),
     # event.h
     "tally_event_hash": row(event=Value(lambda good: good.event), hash=Out()),
-    "tally_uuid_format": row(id=Value(lambda good: good.box.new("tally_uuid *")), text=Out()),
+    "tally_uuid_format": row(id=Value(lambda good: good.box.new("tally_uuid *")), text=Out(room=37)),
     "tally_uuid_read": row(
         text=Form("length", good="00112233-4455-6677-8899-aabbccddeeff"), length=Length("text"), id=Out(), error=ERROR
     ),
@@ -414,4 +415,5 @@ TABLE: dict[str, Row] = {
         report=Out(optional=True),
         error=ERROR,
     ),
+    **PROOF,
 }

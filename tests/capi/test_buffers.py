@@ -6,7 +6,7 @@ import time
 import pytest
 
 from . import header
-from .attempt import JUNK
+from .attempt import JUNK, Attempt
 from .library import Box, CData, address, check, ffi, kind_number, lib, name_of, notify, text
 from .roles import Buffer
 from .table import TABLE
@@ -20,6 +20,10 @@ TESTED = {
     "tally_store_get": "event",
     "tally_store_list": "names_that",
     "tally_store_ancestors": "ancestors",
+    "tally_proof_verify": "proof",
+    "tally_witness_cosign": "witness",
+    "tally_witness_request": "witness",
+    "tally_witness_answer": "witness",
 }
 
 
@@ -251,6 +255,32 @@ def test_completions_that_do_not_fit_stay(box: Box) -> None:
             break
         time.sleep(0.001)
     assert seen == [0, 1, 2, 3, 4]
+
+
+# ------------------------------------------------------------------------------------------------------- proofs
+
+
+@pytest.mark.parametrize(
+    ("name", "buffer"),
+    [
+        ("tally_witness_cosign", "line"),
+        ("tally_witness_request", "body"),
+        ("tally_witness_answer", "signed_note"),
+        ("tally_proof_verify", "buffer"),
+    ],
+)
+def test_a_proof_or_a_text_for_a_witness_needs_just_the_room_that_it_says(name: str, buffer: str, box: Box) -> None:
+    attempt = Attempt(name, box)
+    attempt.refuse("E_SPACE", **{buffer: box.fenced.put(b"\xa5"), "capacity": 1})
+    if "needed" in attempt.row.roles:
+        needed = attempt.values["needed"][0]
+    else:
+        attempt.call(**{buffer: box.fenced.put(b"\xa5"), "capacity": 1})
+        needed = attempt.values["error"].position
+    assert 1 < needed < 4096
+    short = box.fenced.put(bytes([JUNK]) * (needed - 1), "char *")
+    attempt.refuse("E_SPACE", **{buffer: short, "capacity": needed - 1})
+    attempt.succeed(**{buffer: box.fenced.put(bytes([JUNK]) * needed, "char *"), "capacity": needed})
 
 
 # ------------------------------------------------------------------------------------------------------ batches

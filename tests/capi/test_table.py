@@ -9,6 +9,7 @@ from .attempt import Attempt
 from .library import Box, ffi
 from .roles import (
     Buffer,
+    Bytes,
     Closes,
     Data,
     Detail,
@@ -17,6 +18,7 @@ from .roles import (
     Given,
     Handle,
     Items,
+    Key,
     Length,
     Name,
     Opens,
@@ -55,15 +57,19 @@ def fitting(type_: str) -> set[type[Role]]:
     if type_ == "size_t":
         return {Length}
     if type_ == "const char *":
-        return {Text, Symbol, Path, Form}
+        return {Text, Symbol, Path, Form, Bytes}
     if type_ == "tally_text":
-        return {Name}
+        return {Name, Key}
     if type_ in ("const tally_uuid *", "const tally_event *"):
         return {Value}
+    if type_ == "const tally_hash *":
+        return {Value, Items}
+    if type_ == "const tally_text *":
+        return {Items}
     if type_ == "const tally_draft *":
         return {Given, Items}
     if pointed == "void" and type_ != pointed:
-        return {Handle, Data, Buffer}
+        return {Handle, Data, Buffer, Bytes}
     if type_.startswith("const ") and pointed in SHAPES:
         return {Given}
     if pointed == "tally_edit":
