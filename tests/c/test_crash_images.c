@@ -4,6 +4,8 @@
  *
  * `make test` tries a share. TALLYSTICK_IMAGES=500000 goes on with other seeds until so many images have been
  * tried, and TALLYSTICK_SEED begins elsewhere. */
+#include <pthread.h>
+
 #include <tallystick/tallystick.h>
 
 #include "base/bytes.h"
@@ -14,6 +16,7 @@
 #include "test.h"
 
 #define EVENTS_MAX 512u
+#define OF_LIBRARY 1000u /* the generation of what the library made */
 #define DATA_MAX 24000u
 
 /* ------------------------------------------------------------------------------------------- model */
@@ -21,7 +24,7 @@
 /* What may be at a position: user events carry the generation of writers and their number in it, so that bytes of
  * a writer whose events were cut are never taken for those of the next. */
 typedef struct expected {
-    uint32_t generation; /* 0: made by the library */
+    uint32_t generation; /* of the writer; 0: not known */
     uint32_t number;
     bool commit_end; /* a commit ends behind it */
 } expected;
@@ -30,6 +33,9 @@ typedef struct model {
     uint64_t seed;
     expected events[EVENTS_MAX];
     uint64_t count; /* begun, acknowledged or not */
+    /* Several threads appended: a position that nobody was told of may hold any event that was begun. */
+    bool loose;
+    uint32_t numbers; /* of events that they began */
 } model;
 
 enum { NOTE_DURABLE = 0, NOTE_WRITTEN = 1, NOTE_BEGUN = 2, NOTE_STEP = 3 };
@@ -165,6 +171,19 @@ static bool complain(const wrap_image *image, const char *what, uint64_t is, uin
     return false;
 }
 
+/* Whether the last event that was read, the library's own left aside, is the last of its commit. */
+static bool last_ends_commit;
+
+/* An event of the first generation that its data name. */
+static bool is_one_of(const model *with, const tally_event *event)
+{
+    static uint8_t data[DATA_MAX];
+    if (event->length < 8 || event->data_state != TALLY_DATA_READABLE) return false;
+    expected named = {tally_load_u32(event->data), tally_load_u32((const uint8_t *)event->data + 4), false};
+    if (named.generation != 1 || named.number >= with->numbers) return false;
+    return data_of(with, &named, data) == event->length && memcmp(event->data, data, event->length) == 0;
+}
+
 /* Everything that is visible is the model's, in order. Returns how many events there are. */
 static bool read_all(tally_store *store, const model *with, uint64_t system_at, uint64_t *count, const char **problem,
                      uint64_t *where)
@@ -194,8 +213,11 @@ static bool read_all(tally_store *store, const model *with, uint64_t system_at, 
             continue;
         }
         uint64_t at = i;
+        last_ends_commit = event.batch_index + 1 == event.batch_count;
         if (at >= with->count) *problem = "an event that nobody appended";
-        else if (with->events[at].generation == 0) {
+        else if (with->loose && with->events[at].generation == 0) {
+            if (!is_one_of(with, &event)) *problem = "an event that nobody began";
+        } else if (with->events[at].generation == OF_LIBRARY) {
             if ((event.flags & TALLY_EVENT_SYSTEM) == 0) *problem = "an event of the library's own";
         } else {
             size_t length = data_of(with, &with->events[at], data);
@@ -213,6 +235,7 @@ static bool read_all(tally_store *store, const model *with, uint64_t system_at, 
 
 static bool is_boundary(const model *with, uint64_t count)
 {
+    if (with->loose) return count == 0 || last_ends_commit;
     return count == 0 || (count <= with->count && with->events[count - 1].commit_end);
 }
 
@@ -227,7 +250,7 @@ static uint64_t at_least(const wrap_image *image)
 static bool judge_count(const wrap_image *image, const model *with, uint64_t count, const char *what)
 {
     if (count < at_least(image)) return complain(image, what, count, at_least(image), NULL);
-    if (count > image->notes[NOTE_BEGUN])
+    if (!with->loose && count > image->notes[NOTE_BEGUN])
         return complain(image, "events not begun", count, image->notes[NOTE_BEGUN], NULL);
     if (!is_boundary(with, count)) return complain(image, "a part of a commit", count, at_least(image), NULL);
     return true;
@@ -302,7 +325,7 @@ static bool judge_writer(tally_platform *disk, const wrap_image *image, model *w
     /* Another generation goes on from there. */
     model next = *with;
     next.count = kept;
-    if (info.recovery.cut) next.events[next.count++] = (expected){0, 0, true};
+    if (info.recovery.cut) next.events[next.count++] = (expected){OF_LIBRARY, 0, true};
     writer by = {.with = &next, .generation = 2, .store = store};
     append(&by, 1, TALLY_DURABLE);
     append(&by, 2, TALLY_BUFFERED);
@@ -342,7 +365,7 @@ static void recover_and_append(const tally_platform *platform, wrap_recording *r
     uint64_t system_at = info.recovery.cut ? info.recovery.cut_position : UINT64_MAX;
     (void)read_all(by.store, &of->after, system_at, &count, &problem, &where);
     of->after.count = count;
-    if (info.recovery.cut) of->after.events[count - 1] = (expected){0, 0, true};
+    if (info.recovery.cut) of->after.events[count - 1] = (expected){OF_LIBRARY, 0, true};
     wrap_note(recording, NOTE_STEP, count + 1); /* opened: so many events are durable now */
     note(&by, NOTE_BEGUN, count);
     note(&by, NOTE_WRITTEN, count);
@@ -564,11 +587,67 @@ static void failed_sync(writer *by, const tally_platform *platform)
                    &where));
     /* Nothing was torn: all that was written is there. */
     by->with->count = count;
-    if (info.recovery.cut) by->with->events[count - 1] = (expected){0, 0, true};
+    if (info.recovery.cut) by->with->events[count - 1] = (expected){OF_LIBRARY, 0, true};
     note(by, NOTE_DURABLE, count);
     by->generation = 4;
     append(by, 1, TALLY_WRITTEN);
     append(by, 1, TALLY_DURABLE);
+    end(by);
+}
+
+/* Three threads and the background thread of the store. */
+static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t told_written, told_durable;
+
+static void append_beside_others(writer *by, uint32_t count, uint32_t level)
+{
+    uint8_t data[4][DATA_MAX];
+    tally_draft drafts[4];
+    tally_receipt receipts[4];
+    model *with = by->with;
+    (void)pthread_mutex_lock(&telling);
+    uint32_t number = by->number;
+    by->number += count;
+    with->count += count;
+    with->numbers = by->number;
+    (void)pthread_mutex_unlock(&telling);
+    for (uint32_t i = 0; i < count; i++) {
+        expected event = {by->generation, number + i, false};
+        drafts[i] = (tally_draft){.size = sizeof(tally_draft),
+                                  .stream = {"order/1", 7},
+                                  .type = {"thing.done", 10},
+                                  .data = data[i],
+                                  .length = data_of(with, &event, data[i])};
+    }
+    tally_append_options options = {.size = sizeof options, .durability = level};
+    if (tally_store_append_many(by->store, drafts, count, &options, receipts, NULL) != TALLY_OK) return;
+    (void)pthread_mutex_lock(&telling);
+    for (uint32_t i = 0; i < count; i++) {
+        with->events[receipts[i].position] = (expected){by->generation, number + i, i + 1 == count};
+    }
+    uint64_t end = receipts[0].position + count;
+    if (level >= TALLY_WRITTEN && end > told_written) note(by, NOTE_WRITTEN, told_written = end);
+    if (level == TALLY_DURABLE && end > told_durable) note(by, NOTE_DURABLE, told_durable = end);
+    (void)pthread_mutex_unlock(&telling);
+}
+
+static void *beside_others(void *by)
+{
+    static const uint32_t levels[] = {TALLY_WRITTEN, TALLY_DURABLE, TALLY_BUFFERED, TALLY_DURABLE, TALLY_WRITTEN};
+    for (uint32_t i = 0; i < 5; i++) append_beside_others(by, 1 + i % 3, levels[i]);
+    return NULL;
+}
+
+static void threads(writer *by, const tally_platform *platform)
+{
+    tally_store_options options = options_on(platform, TALLY_STORE_OPEN_OR_CREATE);
+    pthread_t running[3];
+    options.flags = 0;
+    by->with->loose = true;
+    told_written = told_durable = 0;
+    if (tally_store_open("/s", 2, &options, &by->store, NULL) != TALLY_OK) return;
+    for (int i = 0; i < 3; i++) CHECK(pthread_create(&running[i], NULL, beside_others, by) == 0);
+    for (int i = 0; i < 3; i++) CHECK(pthread_join(running[i], NULL) == 0);
     end(by);
 }
 
@@ -595,6 +674,7 @@ static const scenario all[] = {
     {"close and open", close_and_open, 500, 200, 1},
     {"failed sync", failed_sync, 400, 200, 5},
     {"backup", backing_up, 12000, 100, 3},
+    {"threads", threads, 1500, 80, 2},
 };
 #define SCENARIOS (sizeof all / sizeof *all)
 
@@ -620,6 +700,8 @@ TEST(merging_costs_no_event) { try_one(4); }
 TEST(a_clean_close_and_what_comes_after_it) { try_one(5); }
 
 TEST(a_backup_is_whole_when_it_is_done) { try_one(7); }
+
+TEST(several_threads_at_once) { try_one(8); }
 
 TEST(a_sync_that_failed_is_not_believed_afterwards)
 {
