@@ -1,4 +1,6 @@
 /* Recovery: what is cut, what is refused, what is written again; each on a log that was written by hand. */
+#include <tallystick/tallystick.h>
+
 #include "logs.h"
 
 #include "images.h"
@@ -103,6 +105,42 @@ TEST(a_directory_of_another_program_is_refused_by_name)
     tally_folder other = made.folder;
     (void)snprintf(other.path, sizeof other.path, "/none");
     CHECK_STATUS(tally_directory_look(&other, &is_store, &error), TALLY_E_NOT_FOUND);
+    end();
+}
+
+TEST(what_a_crash_left_of_a_file_that_was_being_made_is_ours)
+{
+    bool is_store = true;
+    tally_file file;
+    begin();
+    CHECK_STATUS(tally_file_open(&made.folder, "HEAD.new", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, &file, NULL),
+                 TALLY_OK);
+    tally_file_close(&made.folder, &file);
+    CHECK_STATUS(tally_directory_look(&made.folder, &is_store, &error), TALLY_OK);
+    CHECK(!is_store);
+    CHECK_STATUS(tally_file_open(&made.folder, ".new", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, &file, NULL), TALLY_OK);
+    tally_file_close(&made.folder, &file);
+    CHECK_STATUS(tally_directory_look(&made.folder, &is_store, &error), TALLY_E_FORMAT);
+    end();
+}
+
+TEST(segments_are_listed_in_their_order_however_they_were_made)
+{
+    tally_directory directory;
+    char name[TALLY_NAME_BYTES];
+    tally_file file;
+    begin();
+    for (uint64_t i = 0; i < 200; i++) {
+        tally_name_segment(i * 37 % 200, 0, name);
+        CHECK_STATUS(tally_file_open(&made.folder, name, TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, &file, NULL), TALLY_OK);
+        tally_file_close(&made.folder, &file);
+    }
+    CHECK_STATUS(tally_directory_list(&made.folder, &directory, &error), TALLY_OK);
+    CHECK_EQ(directory.count, 200);
+    for (uint64_t i = 0; i < directory.count; i++) CHECK_EQ(directory.numbers[i], i);
+    tally_directory_free(&directory);
+    recovers_to(0, false); /* none was ever written */
+    CHECK(!log_has(&made, 0) && !log_has(&made, 199));
     end();
 }
 
@@ -472,6 +510,95 @@ TEST(a_segment_that_goes_on_from_another_event_refuses)
     log_segment(&made, 3);
     log_append(&made, 1, 50, 0);
     refuses(TALLY_E_DAMAGED, 6, "another event");
+    end();
+}
+
+TEST(a_segment_that_begins_before_the_end_of_the_one_before_it_refuses)
+{
+    begin();
+    three_segments(3);
+    made.position -= 1;
+    log_segment(&made, 3);
+    refuses(TALLY_E_DAMAGED, 6, "begins before the end");
+    end();
+}
+
+TEST(a_newest_file_that_is_too_short_for_a_header_never_existed)
+{
+    begin();
+    three_segments(2);
+    log_end(&made);
+    tally_file file;
+    CHECK_STATUS(tally_file_open(&made.folder, "00000002.00.seg", TALLY_OPEN_READ | TALLY_OPEN_WRITE, &file, NULL),
+                 TALLY_OK);
+    CHECK_STATUS(tally_file_truncate(&made.folder, "00000002.00.seg", file, 0, NULL), TALLY_OK);
+    tally_file_close(&made.folder, &file);
+    recovers_to(4, false);
+    CHECK(!log_has(&made, 2));
+    end();
+}
+
+/* Without an event in the newest segment the clock and the links go on from an earlier one. */
+TEST(the_last_event_is_found_in_an_earlier_segment)
+{
+    begin();
+    three_segments(3);
+    log_segment(&made, 3);
+    log_close_cleanly(&made);
+    CHECK_STATUS(recover(), TALLY_OK);
+    CHECK_EQ(found.report.happened, 0);
+    CHECK_EQ(found.next_position, 6);
+    CHECK_EQ(found.last_time.time_us, LOG_TIME + 5);
+    CHECK_EQ(found.digest, TALLY_DIGEST_SHA256);
+    CHECK_BYTES(found.last_hash, made.last_hash, 32);
+    tally_found_release(&found);
+    end();
+}
+
+/* Fills and seals a store of the library, and takes away what is behind its sealed segments. */
+static void only_sealed(tally_hash *hash, tally_event *last)
+{
+    static uint8_t data[25000], buffer[32768];
+    tally_store *store = NULL;
+    tally_store_options options = {.size = sizeof options,
+                                   .flags = TALLY_STORE_NO_THREAD,
+                                   .digest = TALLY_STORE_BLAKE2B,
+                                   .segment_bytes = TALLY_SEGMENT_BYTES_MIN,
+                                   .platform = disk};
+    tally_draft draft = {
+        .size = sizeof draft, .stream = {"a", 1}, .type = {"b", 1}, .data = data, .length = sizeof data};
+    size_t needed;
+    REQUIRE_STATUS(tally_store_open("/s", 2, &options, &store, &error), TALLY_OK);
+    /* Two fit into a segment; the fifth begins the third. */
+    for (int i = 0; i < 5; i++) REQUIRE_STATUS(tally_store_append(store, &draft, NULL, NULL, &error), TALLY_OK);
+    REQUIRE_STATUS(tally_store_close(&store), TALLY_OK);
+    options.mode = TALLY_STORE_READ_ONLY;
+    REQUIRE_STATUS(tally_store_open("/s", 2, &options, &store, &error), TALLY_OK);
+    for (uint64_t i = 0; i < 5; i++) {
+        REQUIRE_STATUS(tally_store_get(store, i, buffer, sizeof buffer, &needed, last, &error), TALLY_OK);
+        if (last->position == 3) break;
+    }
+    REQUIRE_STATUS(tally_event_hash(last, hash), TALLY_OK);
+    REQUIRE_STATUS(tally_store_close(&store), TALLY_OK);
+    (void)tally_file_remove(&made.folder, "00000002.00.seg", NULL);
+    (void)tally_file_remove(&made.folder, "HEAD", NULL);
+}
+
+TEST(a_log_that_ends_in_a_sealed_segment_goes_on_from_its_last_event)
+{
+    tally_hash hash;
+    tally_event last;
+    begin();
+    only_sealed(&hash, &last);
+    CHECK_STATUS(recover(), TALLY_OK);
+    REQUIRE(found.view != NULL && found.view->segments[found.view->segment_count - 1]->sealed);
+    CHECK_EQ(found.next_position, last.position + 1);
+    CHECK_EQ(found.digest, TALLY_DIGEST_BLAKE2B);
+    CHECK_EQ(found.last_time.time_us, last.time_us);
+    CHECK_EQ(found.last_time.logical, last.time_logical);
+    CHECK_BYTES(found.last_hash, hash.bytes, 32);
+    CHECK_EQ(found.writer_epoch, 1);
+    tally_found_release(&found);
     end();
 }
 
