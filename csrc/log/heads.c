@@ -109,6 +109,8 @@ static tally_status rebuild(tally_heads *heads, size_t capacity, bool evict, tal
     heads->places = places;
     heads->capacity = capacity;
     heads->used = used;
+    atomic_store_explicit(&heads->hint, places, memory_order_relaxed);
+    atomic_store_explicit(&heads->hint_mask, capacity - 1, memory_order_relaxed);
     return TALLY_OK;
 }
 

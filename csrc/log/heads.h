@@ -9,6 +9,7 @@
 #ifndef TALLY_LOG_HEADS_H
 #define TALLY_LOG_HEADS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <tallystick/event.h>
@@ -42,6 +43,8 @@ typedef struct tally_heads {
     void *memory;
     tally_stream_end *places;
     size_t capacity; /* a power of two, or 0 */
+    _Atomic(tally_stream_end *) hint; /* the same two, for who has no lock and only fetches ahead */
+    _Atomic(size_t) hint_mask;
     size_t used;
 } tally_heads;
 
@@ -51,6 +54,15 @@ void tally_heads_destroy(tally_heads *heads);
 
 /* Touches only the secret: any thread, without the lock. */
 tally_stream_key tally_heads_key(const tally_heads *heads, tally_text stream);
+
+/* Brings the place of a key nearer to the processor, without the lock: it is 20 ns away otherwise. A table that is
+ * being replaced costs nothing but the benefit. */
+static inline void tally_heads_fetch_ahead(const tally_heads *heads, tally_stream_key key)
+{
+    const tally_stream_end *places = atomic_load_explicit(&heads->hint, memory_order_relaxed);
+    size_t mask = atomic_load_explicit(&heads->hint_mask, memory_order_relaxed);
+    __builtin_prefetch((const void *)((uintptr_t)places + ((size_t)key.high & mask) * sizeof *places), 1);
+}
 
 /* Makes room for `more` entries, so that inserting them moves nothing. TALLY_E_NO_MEMORY. */
 tally_status tally_heads_reserve(tally_heads *heads, size_t more, tally_error *error);

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/error.h"
 #include "handle/process.h"
 #include "log/lockfile.h"
@@ -276,6 +278,9 @@ tally_status tally_store_open(const char *path, size_t path_length, const tally_
     tally_store_options known;
     tally_store_body *body = NULL;
     tally_status status = tally_process_start(error);
+    if (status == TALLY_OK && sodium_init() < 0) { /* without it its ciphers use no instructions of the processor */
+        status = tally_fail(error, TALLY_E_UNSUPPORTED, "libsodium could not be set up");
+    }
     if (status == TALLY_OK) status = tally_store_options_read(options, &known, error);
     if (status == TALLY_OK) status = make_body(&known, path, path_length, &body, error);
     if (status != TALLY_OK) return status;

@@ -161,6 +161,8 @@ static tally_status prepare_event(const tally_store_body *store, tally_prepared 
     event_ids ids;
     uint8_t data_digest[TALLY_DIGEST_BYTES];
     uint32_t algorithm = store->info.digest;
+    event->stream.key = tally_heads_key(&store->log->heads, draft->stream);
+    tally_heads_fetch_ahead(&store->log->heads, event->stream.key);
     tally_status status = identify(prepared, draft, &ids, event, error);
     const uint8_t *salt = NULL;
     if (status == TALLY_OK) status = tally_scratch_random(prepared->scratch, TALLY_SALT_BYTES, &salt, error);
@@ -173,7 +175,6 @@ static tally_status prepare_event(const tally_store_body *store, tally_prepared 
     event->data = draft->data;
     event->data_length = draft->length;
     event->core_flags = system ? TALLY_CORE_SYSTEM : 0;
-    event->stream.key = tally_heads_key(&store->log->heads, draft->stream);
     event->stream.stream = (tally_text){(const char *)event->body + TALLY_BODY_FIXED_BYTES, draft->stream.length};
     event->stream.end = NULL;
     event->stream.is_looked_up = false;
