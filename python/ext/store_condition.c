@@ -147,6 +147,7 @@ int terms_begin(append_terms *terms, py_store *store, PyObject *const *values)
 
 void terms_end(append_terms *terms)
 {
+    if (LIKELY(terms->kept == NULL)) return; /* what is allocated comes after it */
     PyMem_Free(terms->expectations);
     PyMem_Free(terms->conditions);
     PyMem_Free(terms->texts);

@@ -236,6 +236,26 @@ def test_a_store_is_closed_while_others_use_it(tmp_path: Path) -> None:
         assert wrong == []
 
 
+def test_whoever_closes_returns_when_it_is_closed(tmp_path: Path) -> None:
+    for attempt in range(5):
+        path = tmp_path / f"log{attempt}"
+        store = tally.open(path, durability="buffered")
+        store.append_many([("s", "t", b"x" * 1000)] * 5000)
+        start = threading.Barrier(4)
+
+        def close(store: Any = store, start: Any = start, path: Path = path) -> bool:
+            start.wait()
+            store.close()
+            return bool(tally.fsck(path))
+
+        with ThreadPoolExecutor(4) as pool:
+            closing = [pool.submit(close) for _ in range(4)]
+            assert all(one.result() for one in closing)
+        with tally.open(path) as again:
+            assert not again.info.recovery.happened
+            assert len(again) == 5000
+
+
 def test_the_gil_is_free_while_a_durable_append_waits(tmp_path: Path) -> None:
     with tally.open(tmp_path / "log") as store:
         ticks = 0

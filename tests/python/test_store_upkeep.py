@@ -1,6 +1,7 @@
 """Backup, fsck, salvage."""
 
 import shutil
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,11 @@ def test_what_progress_raises_ends_the_work(path: Path, tmp_path: Path, what: st
         with pytest.raises(RuntimeError, match="enough"):
             work(progress=stop)
     assert not (tmp_path / "copy").exists()
+
+
+def test_ctrl_c_ends_long_work(path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        tally.fsck(path, progress=lambda done, total: signal.raise_signal(signal.SIGINT))
 
 
 def test_a_sound_store_is_sound(path: Path) -> None:
