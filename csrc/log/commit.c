@@ -123,8 +123,8 @@ static tally_status check_expected(const tally_expected *expected, tally_error *
     default:
         if (next != 0 && next - 1 == expected->version) return TALLY_OK;
         return tally_fail_at(error, TALLY_E_CONFLICT, next,
-                             "the stream's next version is %" PRIu64 "; its last one was expected to be %" PRIu64,
-                             next, expected->version);
+                             "the stream's next version is %" PRIu64 "; its last one was expected to be %" PRIu64, next,
+                             expected->version);
     }
 }
 
@@ -232,8 +232,8 @@ static void write_frames(tally_log *log, const tally_commit *commit, uint64_t le
         place_event(log, commit, i, core);
         uint32_t crc_meta;
         uint32_t crc_data;
-        tally_frame_encode(log->seed, core, event->body, event->body_length, event->salt, TALLY_SALT_BYTES,
-                           event->data, event->data_length, to, &crc_meta, &crc_data);
+        tally_frame_encode(log->seed, core, event->body, event->body_length, event->salt, TALLY_SALT_BYTES, event->data,
+                           event->data_length, to, &crc_meta, &crc_data);
         frames_crc = tally_mark_add_frame(frames_crc, crc_meta, crc_data);
         log->counts.data_bytes += event->data_length;
         to += tally_frame_length(event->body_length, TALLY_SALT_BYTES + event->data_length);

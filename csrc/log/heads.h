@@ -42,7 +42,7 @@ typedef struct tally_heads {
     uint64_t evictions; /* how often entries were dropped */
     void *memory;
     tally_stream_end *places;
-    size_t capacity; /* a power of two, or 0 */
+    size_t capacity;                  /* a power of two, or 0 */
     _Atomic(tally_stream_end *) hint; /* the same two, for who has no lock and only fetches ahead */
     _Atomic(size_t) hint_mask;
     size_t used;

@@ -75,14 +75,32 @@ typedef struct tally_log {
     char name[TALLY_STORE_NAME_MAX + 1];
     uint64_t writer_epoch;
 
-    tally_mutex mutex;         /* guards everything below but `shown` */
-    tally_condition changed;   /* written, durable, failure, room, closing */
-    uint32_t waiters;          /* threads that wait for it */
-    uint32_t watchers;         /* what the background waits for on behalf of others */
-    tally_condition work;      /* for the background thread */
-    _Atomic(bool) held_long;   /* somebody does more than copying under the mutex: who may not wait stays out */
-    tally_error failure;       /* TALLY_OK in it: none */
-    bool closing;              /* no call waits any more */
+    tally_mutex mutex;       /* guards everything below but `shown` */
+    tally_condition changed; /* written, durable, failure, room, closing */
+    uint32_t waiters;        /* threads that wait for it */
+    uint32_t watchers;       /* what the background waits for on behalf of others */
+    tally_condition work;    /* for the background thread */
+    tally_error failure;     /* TALLY_OK in it: none */
+    uint32_t seed;           /* of the active segment's checksums */
+    /* what goes on */
+    bool closing;            /* no call waits any more */
+    _Atomic(bool) held_long; /* somebody does more than copying under the mutex: who may not wait stays out */
+    bool active;             /* segments: the last unsealed one takes commits */
+    bool directory_dirty;    /* a name is not on the device yet */
+    bool ends_clean;         /* the last mark in the file is one of a clean close */
+    bool writing;            /* somebody leads to written */
+    bool syncing;            /* somebody leads to durability … */
+    bool collecting;         /* … and is still writing: who comes now may be served */
+    bool is_elected;         /* somebody waits to lead next */
+    bool head_busy;          /* somebody writes HEAD */
+    bool thread_runs;        /* background: it was started */
+    bool stopping;           /* it is to come to its end */
+    bool work_wanted;        /* it is to look again before it rests */
+    bool worker_waits;       /* it rests … */
+    bool worker_idle;        /* … until somebody asks */
+    bool merge_wanted;       /* a segment was sealed, or a merge done, since nothing was left to merge */
+    bool sealing;            /* somebody seals or merges */
+    bool watch_durable;      /* `serve` is to be called soon after more has become durable */
 
     /* what the next commit gets */
     tally_clock clock;
@@ -96,54 +114,40 @@ typedef struct tally_log {
     tally_unsealed *unsealed; /* ascending; the active segment is the last one; may be empty */
     size_t unsealed_count;
     size_t unsealed_capacity;
-    bool active;             /* the last unsealed one takes commits */
-    bool directory_dirty;    /* a name is not on the device yet */
-    uint64_t next_number;    /* of the next segment */
-    uint64_t staged_end;     /* file offset in the active one, behind what is staged */
-    uint64_t allocated;      /* its size with reserved space */
-    uint32_t seed;           /* of its checksums */
+    uint64_t next_number; /* of the next segment */
+    uint64_t staged_end;  /* file offset in the active one, behind what is staged */
+    uint64_t allocated;   /* its size with reserved space */
     uint64_t file_bytes_sealed;
-    uint64_t log_bytes;      /* of headers, frames and marks, in all segments */
-    bool ends_clean;         /* the last mark in the file is one of a clean close */
+    uint64_t log_bytes; /* of headers, frames and marks, in all segments */
 
     /* writing and syncing */
     tally_tail tail;
-    bool writing;
-    bool syncing;              /* somebody leads to durability */
-    bool collecting;           /* … and is still writing: who comes now may be served */
     uint64_t sync_turn;        /* of the leader */
     uint64_t sync_target;      /* up to where he serves */
     tally_condition served[2]; /* by the leader of an even or odd turn */
     uint32_t to_serve[2];      /* how many wait for it */
     tally_condition elected;   /* the one who leads next */
-    bool is_elected;
-    uint64_t written;      /* positions */
+    uint64_t written;          /* positions */
     uint64_t durable;
     uint64_t unwritten_bytes;
-    uint64_t dirty_ns;     /* when the oldest event that is not durable was staged; 0: all are */
+    uint64_t dirty_ns;       /* when the oldest event that is not durable was staged; 0: all are */
     tally_in_flight *oldest; /* appends that wait, in the order of positions */
     tally_in_flight *newest;
     tally_log_counts counts;
 
     tally_file head_file; /* HEAD */
     tally_head head;
-    bool head_busy;
     uint64_t head_ns; /* when it was written last */
 
     /* background (worker.c) */
     tally_thread_id thread;
-    bool thread_runs;
     const tally_thread *worker; /* its record; NULL: it has none */
-    bool stopping;
-    bool work_wanted;
-    bool worker_waits;
-    bool worker_idle;  /* … until somebody asks */
-    bool merge_wanted; /* a segment was sealed, or a merge done, since nothing was left to merge */
     uint64_t retry_seal_ns;
-    bool sealing;
     /* The owner's part of the background's work, under no lock: more to do is true. May be NULL. */
     bool (*serve)(void *owner);
     void *owner;
+    uint64_t durable_seen;  /* as of before it was served last */
+    uint64_t serve_rest_ns; /* it need not be served again for so long; the background's own */
 
     tally_shown shown;
 } tally_log;

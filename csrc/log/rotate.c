@@ -75,8 +75,7 @@ static tally_status grow_unsealed(tally_log *log, tally_error *error)
 }
 
 /* The view with one segment more. */
-static tally_status extend_view(const tally_log *log, tally_segment *segment, tally_view **extended,
-                                tally_error *error)
+static tally_status extend_view(const tally_log *log, tally_segment *segment, tally_view **extended, tally_error *error)
 {
     const tally_platform *platform = log->platform;
     const tally_view *view = log->shown.view; /* changes only under the mutex */
@@ -121,8 +120,7 @@ static tally_status move_tail(tally_log *log, uint64_t length, tally_error *erro
 {
     uint64_t before = log->tail.number;
     tally_tail_move(&log->tail, log->next_number);
-    tally_status status =
-        tally_tail_reserve(&log->tail, 0, (size_t)(TALLY_SEGMENT_HEADER_BYTES + length), error);
+    tally_status status = tally_tail_reserve(&log->tail, 0, (size_t)(TALLY_SEGMENT_HEADER_BYTES + length), error);
     if (status != TALLY_OK) tally_tail_move(&log->tail, before);
     return status;
 }

@@ -34,8 +34,8 @@ static tally_status compare_condition(const tally_look *look, const tally_append
                            condition->tags, condition->tag_count, &position, error);
     if (status == TALLY_E_NOT_FOUND) return nothing_found(error);
     if (status != TALLY_OK) return status;
-    return tally_fail_at(error, TALLY_E_CONFLICT, position,
-                         "the event at position %" PRIu64 " matches condition %zu", position, index);
+    return tally_fail_at(error, TALLY_E_CONFLICT, position, "the event at position %" PRIu64 " matches condition %zu",
+                         position, index);
 }
 
 static tally_status compare(const tally_look *look, const tally_prepared *prepared, tally_error *error)

@@ -152,7 +152,7 @@ tally_status tally_completions_open(const tally_completions_options *options, ta
     }
     if (status == TALLY_OK && known.platform != NULL) status = tally_platform_check(known.platform, error);
     if (status == TALLY_OK) status = make(&known, &body, error);
-    if (status != TALLY_OK) return status;
+    if (status != TALLY_OK || body == NULL) return status;
     tally_gate_open(body->slot);
     *completions = (tally_completions *)body->slot;
     return TALLY_OK;

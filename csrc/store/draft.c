@@ -152,7 +152,8 @@ size_t tally_tags_sort(tally_text *tags, size_t count)
         tally_text tag = tags[i];
         size_t at = kept;
         while (at > 0 && comes_after(tags[at - 1], tag)) at--;
-        bool twice = at > 0 && tags[at - 1].length == tag.length && memcmp(tags[at - 1].bytes, tag.bytes, tag.length) == 0;
+        bool twice =
+            at > 0 && tags[at - 1].length == tag.length && memcmp(tags[at - 1].bytes, tag.bytes, tag.length) == 0;
         if (twice) continue;
         memmove(tags + at + 1, tags + at, (kept - at) * sizeof *tags);
         tags[at] = tag;
@@ -181,7 +182,8 @@ static tally_status check_expectations(const tally_append_options *options, tall
 
 static tally_status check_texts(const tally_text *texts, size_t count, size_t max, const char *what, tally_error *error)
 {
-    if (texts == NULL && count != 0) return tally_fail(error, TALLY_E_NULL, "%s: NULL with a count of %zu", what, count);
+    if (texts == NULL && count != 0)
+        return tally_fail(error, TALLY_E_NULL, "%s: NULL with a count of %zu", what, count);
     if (count > TALLY_QUERY_NAMES_MAX) {
         return tally_fail(error, TALLY_E_LIMIT, "%s: %zu of them; at most %u are allowed", what, count,
                           TALLY_QUERY_NAMES_MAX);
@@ -228,8 +230,8 @@ static tally_status check_counts(const tally_append_options *options, tally_erro
 tally_status tally_append_options_read(const tally_append_options *options, tally_append_options *known,
                                        tally_error *error)
 {
-    tally_status status = tally_options_read(known, sizeof *known, sizeof(tally_append_options), options,
-                                             "tally_append_options", error);
+    tally_status status =
+        tally_options_read(known, sizeof *known, sizeof(tally_append_options), options, "tally_append_options", error);
     if (status != TALLY_OK) return status;
     if (known->durability > TALLY_DURABLE) {
         return tally_fail(error, TALLY_E_OPTION, "durability is %u; see TALLY_BUFFERED", known->durability);

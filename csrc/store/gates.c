@@ -155,8 +155,8 @@ static size_t quote(char *to, const char *text, size_t length)
 
 static size_t put(char *to, const char *text)
 {
-    size_t length = strlen(text);
-    memcpy(to, text, length);
+    size_t length = 0;
+    for (; text[length] != '\0'; length++) to[length] = text[length];
     return length;
 }
 
@@ -223,8 +223,8 @@ tally_status tally_gates_run(tally_store_body *body, const tally_draft *drafts, 
 
 static tally_status read_options(const tally_gate_options *options, tally_gate_options *known, tally_error *error)
 {
-    tally_status status = tally_options_read(known, sizeof *known, sizeof(tally_gate_options), options,
-                                             "tally_gate_options", error);
+    tally_status status =
+        tally_options_read(known, sizeof *known, sizeof(tally_gate_options), options, "tally_gate_options", error);
     if (status != TALLY_OK) return status;
     if (known->record > 1 || known->reserved != 0) {
         return tally_fail(error, TALLY_E_OPTION, "record is %u and reserved %u; they are 0 or 1, and 0", known->record,
@@ -233,8 +233,8 @@ static tally_status read_options(const tally_gate_options *options, tally_gate_o
     return tally_name_check(known->name.bytes, known->name.length, 0, GATE_NAME_MAX, "the gate's name", error);
 }
 
-static tally_status add(tally_store_body *body, tally_gate function, void *user_data,
-                        const tally_gate_options *options, uint64_t *number, tally_error *error)
+static tally_status add(tally_store_body *body, tally_gate function, void *user_data, const tally_gate_options *options,
+                        uint64_t *number, tally_error *error)
 {
     const tally_platform *platform = body->platform;
     tally_gates *gates = body->gates;

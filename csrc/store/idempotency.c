@@ -45,6 +45,7 @@ static tally_status find(first_events *first, const tally_ready *ready, uint64_t
     uint64_t end = first->look->end;
     uint64_t from = options->idempotency_events < end ? end - options->idempotency_events : 0;
     *position = TALLY_POSITION_NONE;
+    event->time_us = 0;
     if (end == 0) return TALLY_OK;
     uint64_t found = 0;
     tally_status status = tally_lookup_idempotency(first->look->view, from, end, ready->idempotency, &found, error);

@@ -94,8 +94,8 @@ static bool deliver_one(tally_store_body *body, const tally_view *view, uint64_t
     tally_status status = tally_lookup_place(view, position, &place, NULL);
     if (status == TALLY_OK) {
         uint8_t *scratch = scratch_of(body, place.length);
-        status = scratch == NULL ? TALLY_E_NO_MEMORY
-                                 : tally_lookup_event(&place, position, false, scratch, &event, NULL);
+        status =
+            scratch == NULL ? TALLY_E_NO_MEMORY : tally_lookup_event(&place, position, false, scratch, &event, NULL);
     }
     if (status == TALLY_E_NO_MEMORY) return false;
     if (status != TALLY_OK) return true;

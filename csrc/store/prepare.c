@@ -89,8 +89,8 @@ static bool is_zero(const uint8_t id[TALLY_UUID_BYTES]) { return (tally_load_u64
 
 enum { AT_CORRELATION = 16 }; /* in a body */
 
-static tally_status identify(tally_prepared *prepared, const tally_draft *draft, event_ids *ids,
-                             tally_ready *event, tally_error *error)
+static tally_status identify(tally_prepared *prepared, const tally_draft *draft, event_ids *ids, tally_ready *event,
+                             tally_error *error)
 {
     event->id_given = !is_zero(draft->id.bytes);
     if (event->id_given) {
@@ -195,8 +195,7 @@ static tally_status prepare_events(const tally_store_body *store, const tally_dr
         if (status == TALLY_OK) status = prepare_event(store, prepared, draft, system, to, event, error);
         if (status != TALLY_OK) return status;
         to += event->body_length;
-        prepared->commit.frame_bytes +=
-            tally_frame_length(event->body_length, TALLY_SALT_BYTES + event->data_length);
+        prepared->commit.frame_bytes += tally_frame_length(event->body_length, TALLY_SALT_BYTES + event->data_length);
     }
     return TALLY_OK;
 }
@@ -218,8 +217,8 @@ static void prepare_expectations(const tally_store_body *store, const tally_appe
             expected->stream = commit->events[0].stream;
             continue;
         }
-        expected->stream = (tally_wanted){.key = tally_heads_key(&store->log->heads, given->stream),
-                                          .stream = given->stream};
+        expected->stream =
+            (tally_wanted){.key = tally_heads_key(&store->log->heads, given->stream), .stream = given->stream};
     }
     commit->conditions = options->conditions;
     commit->condition_count = options->condition_count;

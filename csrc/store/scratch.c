@@ -19,8 +19,7 @@ static tally_status refill(tally_random *random, const tally_platform *platform,
     static const uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
     if (random->buffers == 0) {
         int32_t os_error = 0;
-        tally_status status =
-            platform->random_bytes(platform->context, random->key, sizeof random->key, &os_error);
+        tally_status status = platform->random_bytes(platform->context, random->key, sizeof random->key, &os_error);
         if (status != TALLY_OK) {
             return tally_fail_os(error, status, os_error, NULL,
                                  "the system gave no random bytes; nothing was appended");
@@ -152,8 +151,7 @@ static bool try_take(tally_scratch *scratch)
     return atomic_exchange_explicit(&scratch->taken, 1, memory_order_acquire) == 0;
 }
 
-tally_status tally_scratch_take(tally_scratches *scratches, uint32_t hint, tally_scratch **scratch,
-                                tally_error *error)
+tally_status tally_scratch_take(tally_scratches *scratches, uint32_t hint, tally_scratch **scratch, tally_error *error)
 {
     for (uint32_t i = 0; i < TALLY_SCRATCHES; i++) {
         _Atomic(tally_scratch *) *place = &scratches->list[(hint + i) % TALLY_SCRATCHES];

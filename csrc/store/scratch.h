@@ -48,8 +48,7 @@ void tally_scratches_destroy(tally_scratches *scratches);
 size_t tally_scratches_bytes(const tally_scratches *scratches);
 
 /* TALLY_E_NO_MEMORY. `hint` is the thread's number. */
-tally_status tally_scratch_take(tally_scratches *scratches, uint32_t hint, tally_scratch **scratch,
-                                tally_error *error);
+tally_status tally_scratch_take(tally_scratches *scratches, uint32_t hint, tally_scratch **scratch, tally_error *error);
 void tally_scratch_give(tally_scratch *scratch);
 
 /* `length` at most TALLY_RANDOM_BUFFER_BYTES; lent until the next call. The system's failure when it gave none. */

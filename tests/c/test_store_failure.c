@@ -101,10 +101,9 @@ TEST(a_failed_last_sync_leaves_no_clean_mark)
 TEST(short_writes_and_reads_are_gone_on_with)
 {
     begin();
-    wrap_fault_set(wrapped, &(wrap_fault){.calls = WRAP_WRITES | WRAP_BIT(WRAP_READ_AT),
-                                          .kind = WRAP_SHORT,
-                                          .bytes = 7,
-                                          .for_ever = true});
+    wrap_fault_set(
+        wrapped,
+        &(wrap_fault){.calls = WRAP_WRITES | WRAP_BIT(WRAP_READ_AT), .kind = WRAP_SHORT, .bytes = 7, .for_ever = true});
     for (int i = 0; i < 5; i++) append_one("a", "some data", TALLY_DURABLE);
     reopen();
     tally_event read;
@@ -237,8 +236,13 @@ static void live(const tally_platform *platform, void *user_data)
         check_acknowledged(mine, acknowledged, counts);
         if (tally_store_close(&mine) != TALLY_OK) counts->lied++;
     }
-    static const char *const names[] = {"each/00000000.00.seg", "each/00000001.00.seg", "each/00000002.00.seg",
-                                        "each/00000003.00.seg", "each/00000004.00.seg", "each/HEAD", "each/LOCK"};
+    static const char *const names[] = {"each/00000000.00.seg",
+                                        "each/00000001.00.seg",
+                                        "each/00000002.00.seg",
+                                        "each/00000003.00.seg",
+                                        "each/00000004.00.seg",
+                                        "each/HEAD",
+                                        "each/LOCK"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         (void)inner->remove_file(inner->context, names[i], &os_error);
     }

@@ -94,9 +94,9 @@ static void another_occurrence(tally_draft *one)
     one->occurred_us = 77;
 }
 
-static const change different[] = {{"stream", other_stream}, {"type", other_type},     {"content", other_content},
-                                   {"schema", other_schema}, {"data", other_data},     {"length", other_length},
-                                   {"tags", no_tags},        {"one tag", one_tag},     {"id", other_id},
+static const change different[] = {{"stream", other_stream},    {"type", other_type},      {"content", other_content},
+                                   {"schema", other_schema},    {"data", other_data},      {"length", other_length},
+                                   {"tags", no_tags},           {"one tag", one_tag},      {"id", other_id},
                                    {"corr", other_correlation}, {"cause", other_causation}};
 static const change equal[] = {{"nothing", no_change}, {"order of tags", reordered_tags}, {"when", another_occurrence}};
 
