@@ -34,12 +34,13 @@ const endings = [undefined, 'genesis', 'limit', 'dropped', 'unreadable'];
 
 const waitChecks = { level: durability, timeoutMs, signal: abortSignal };
 const waitSyncChecks = { level: durability, timeoutMs };
-const ancestorsChecks = { limit: integer(1, ANCESTORS_MAX) };
+const ancestorsSyncChecks = { limit: integer(1, ANCESTORS_MAX) };
+const ancestorsChecks = { ...ancestorsSyncChecks, signal: abortSignal };
 const inPlace = { signal: abortSignal };
 
-/** What `get` and `find` look for. */
-function keyOf(which) {
-  if (typeof which === 'number') return [BY_POSITION, position(which, 'the position'), 0];
+/** What `get` looks for, and `find`, which is given no position. */
+function keyOf(which, takesPosition) {
+  if (typeof which === 'number' && takesPosition) return [BY_POSITION, position(which, 'the position'), 0];
   if (typeof which === 'string') return [BY_ID, uuid(which, 'the id'), 0];
   if (which instanceof Receipt || which instanceof Event) return [BY_ID, uuid(which.id, 'the id'), 0];
   if (typeof which === 'object' && which !== null) {
@@ -47,7 +48,21 @@ function keyOf(which) {
     if (stream !== undefined && version !== undefined) return [BY_VERSION, stream, version];
   }
   throw new ArgumentError(`what is looked for is ${show(which)}`, {
-    hint: 'pass a position, the text of an id, or {stream, version}',
+    hint: `pass ${takesPosition ? 'a position, ' : ''}the text of an id, or {stream, version}`,
+  });
+}
+
+/** A promise that its caller may give up; what it stands for goes on. */
+function unlessAborted(options, what, begin) {
+  const { signal } = readOptions(options, inPlace, what);
+  if (signal === undefined) return begin();
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    begin()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
   });
 }
 
@@ -118,25 +133,28 @@ class Store {
     return follow(this, this.#core, query);
   }
 
-  async get(which) {
-    const page = await this.#native.find(true, true, ...keyOf(which));
+  async get(which, options) {
+    const key = keyOf(which, true);
+    const page = await unlessAborted(options, 'get', () => this.#native.find(true, true, ...key));
     return eventsOf(page, this.#core.codecs)[0];
   }
 
   getSync(which) {
-    return eventsOf(this.#native.find(false, true, ...keyOf(which)), this.#core.codecs)[0];
+    return eventsOf(this.#native.find(false, true, ...keyOf(which, true)), this.#core.codecs)[0];
   }
 
-  async find(which) {
-    return this.#native.find(true, false, ...keyOf(which));
+  async find(which, options) {
+    const key = keyOf(which, false);
+    return unlessAborted(options, 'find', () => this.#native.find(true, false, ...key));
   }
 
   findSync(which) {
-    return this.#native.find(false, false, ...keyOf(which));
+    return this.#native.find(false, false, ...keyOf(which, false));
   }
 
-  async head(stream) {
-    return headOf(await this.#native.head(true, text(stream, 'the stream')));
+  async head(stream, options) {
+    const name = text(stream, 'the stream');
+    return headOf(await unlessAborted(options, 'head', () => this.#native.head(true, name)));
   }
 
   headSync(stream) {
@@ -144,12 +162,13 @@ class Store {
   }
 
   async ancestors(of, options) {
-    const { limit = 1000 } = readOptions(options, ancestorsChecks, 'ancestors');
-    return chainOf(await this.#native.ancestors(true, position(of, 'the position'), limit));
+    const { limit = 1000, signal } = readOptions(options, ancestorsChecks, 'ancestors');
+    const from = position(of, 'the position');
+    return chainOf(await unlessAborted({ signal }, 'ancestors', () => this.#native.ancestors(true, from, limit)));
   }
 
   ancestorsSync(of, options) {
-    const { limit = 1000 } = readOptions(options, ancestorsChecks, 'ancestorsSync');
+    const { limit = 1000 } = readOptions(options, ancestorsSyncChecks, 'ancestorsSync');
     return chainOf(this.#native.ancestors(false, position(of, 'the position'), limit));
   }
 

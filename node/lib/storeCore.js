@@ -131,6 +131,13 @@ class StoreCore {
     return made;
   }
 
+  /** The end of the log as it is now. A read-only store looks at its files first. */
+  end() {
+    const end = this.native.buffered();
+    if (!this.readOnly || !this.native.wait(false, 1, end, 0)) return end;
+    return this.native.buffered();
+  }
+
   /* --------------------------------------------------------------------------------- one plain append */
 
   /**

@@ -40,7 +40,7 @@ class StoreHandlers {
     const { once = false, ...rest } = read;
     if (typeof once !== 'boolean') throw new OptionError(`once is ${show(once)}; pass true or false`);
     if (typeof handler !== 'function') return this.registry.on(checkPattern(pattern), handler);
-    const since = this.#core.native.buffered();
+    const since = this.#core.end();
     const take = (event, name) => {
       // Appended before the handler was there.
       if (event.position < since) return undefined;

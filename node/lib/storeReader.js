@@ -215,7 +215,7 @@ function read(owner, core, options) {
 function follow(owner, core, options) {
   const query = readQuery(options, followChecks, 'follow');
   core.checkOpen();
-  query.from ??= core.native.buffered();
+  query.from ??= core.end();
   return new Reader(owner, core, query, true);
 }
 

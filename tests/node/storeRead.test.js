@@ -264,11 +264,36 @@ describe('one event', () => {
         for (const which of [i, receipt.id, receipt.id.toUpperCase(), receipt, { stream: 's', version: i }]) {
           assert.equal((await store.get(which)).data, i + 1);
           assert.equal(store.getSync(which).position, i);
+          if (which === i) continue;
           assert.equal(await store.find(which), i);
           assert.equal(store.findSync(which), i);
         }
       }
       assert.equal(store.getSync(store.getSync(1)).data, 2);
+    }),
+  );
+
+  test(
+    'until a signal aborts',
+    withStore(async (store) => {
+      store.appendSync('s', 't');
+      const calls = {
+        get: (signal) => store.get(0, { signal }),
+        find: (signal) => store.find({ stream: 's', version: 0 }, { signal }),
+        head: (signal) => store.head('s', { signal }),
+        ancestors: (signal) => store.ancestors(0, { signal }),
+      };
+      for (const call of Object.values(calls)) {
+        await assert.rejects(call(AbortSignal.abort()), { name: 'AbortError' });
+        const controller = new AbortController();
+        const asked = call(controller.signal);
+        controller.abort(new Error('enough'));
+        await assert.rejects(asked, { message: 'enough' });
+        await call(new AbortController().signal);
+        await assert.rejects(call(5), { code: 'TALLY_E_ARGUMENT' });
+      }
+      await assert.rejects(store.get(0, { singal: 5 }), { code: 'TALLY_E_OPTION' });
+      await assert.rejects(store.find(0), { code: 'TALLY_E_ARGUMENT' });
     }),
   );
 

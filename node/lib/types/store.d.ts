@@ -278,6 +278,14 @@ export interface StoreBatch<Events extends object = EventMap> {
   commitSync(options?: CommitOptions): Receipt[];
 }
 
+/** What names one event: its id, what has its id, or a version of a stream. */
+export type EventKey = string | Receipt | Event | { stream: string; version: number };
+
+/** Gives up with the signal's reason; what was begun goes on. */
+export interface SignalOptions {
+  signal?: AbortSignal | undefined;
+}
+
 /** The type of the events that a pattern or a name stands for. */
 type EventsOf<Events, Name extends string> = Name extends EventName<Events>
   ? Event<Events[Name]>
@@ -336,22 +344,23 @@ export class Store<Events extends object = EventMap> implements Disposable, Asyn
   follow(query?: FollowQuery): Reader<Event<Events[EventName<Events>]>>;
 
   /** One event, by position, id, receipt, or version of a stream. @throws OutOfRangeError, NotFoundError */
-  get(which: number | string | Receipt | { stream: string; version: number }): Promise<Event>;
-  getSync(which: number | string | Receipt | { stream: string; version: number }): Event;
-  /** The position of an event by its id or version; undefined when there is none. */
-  find(which: string | Receipt | { stream: string; version: number }): Promise<number | undefined>;
-  findSync(which: string | Receipt | { stream: string; version: number }): number | undefined;
-  head(stream: string): Promise<StreamHead>;
+  get(which: number | EventKey, options?: SignalOptions): Promise<Event>;
+  getSync(which: number | EventKey): Event;
+  /** The position of an event; undefined when there is none. */
+  find(which: EventKey, options?: SignalOptions): Promise<number | undefined>;
+  findSync(which: EventKey): number | undefined;
+  head(stream: string, options?: SignalOptions): Promise<StreamHead>;
   headSync(stream: string): StreamHead;
-  ancestors(position: number, options?: { limit?: number | undefined }): Promise<Ancestors>;
+  /** At most `limit` of them, by default 1000. */
+  ancestors(position: number, options?: SignalOptions & { limit?: number | undefined }): Promise<Ancestors>;
   ancestorsSync(position: number, options?: { limit?: number | undefined }): Ancestors;
 
   /** Names with their figures, in the order of their bytes. */
-  streams(options?: ListOptions & { signal?: AbortSignal | undefined }): Reader<Listed>;
+  streams(options?: ListOptions & SignalOptions): Reader<Listed>;
   streamsSync(options?: ListOptions): SyncReader<Listed>;
-  types(options?: ListOptions & { signal?: AbortSignal | undefined }): Reader<Listed>;
+  types(options?: ListOptions & SignalOptions): Reader<Listed>;
   typesSync(options?: ListOptions): SyncReader<Listed>;
-  tags(options?: ListOptions & { signal?: AbortSignal | undefined }): Reader<Listed>;
+  tags(options?: ListOptions & SignalOptions): Reader<Listed>;
   tagsSync(options?: ListOptions): SyncReader<Listed>;
 
   /**
@@ -370,10 +379,10 @@ export class Store<Events extends object = EventMap> implements Disposable, Asyn
   /** How far the log has come, at once. */
   watermarks(): Watermarks;
   /** Resolves when everything that was appended before is durable. */
-  sync(options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  sync(options?: SignalOptions): Promise<void>;
   syncSync(): void;
   /** Resolves when the event at a position, which may lie in the future, has reached a level. @throws TimeoutError */
-  wait(position: number, options?: WaitLevelOptions & { signal?: AbortSignal | undefined }): Promise<void>;
+  wait(position: number, options?: WaitLevelOptions & SignalOptions): Promise<void>;
   waitSync(position: number, options?: WaitLevelOptions): void;
 
   stats(): StoreStatistics;
