@@ -1,6 +1,7 @@
 """Gates: functions that see events before they are committed, and may refuse them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from . import _core
@@ -86,11 +87,14 @@ def gate_refusal(error: BaseException) -> tuple[int, str]:
 
 
 def gate(self: _core.Store, function: Any = None, /, *, name: str | None = None, record: bool = False) -> Any:
-    def add(function: _G) -> _G:
-        self._gate_add(function, name if name is not None else _name_of(function), record)
-        return function
+    if function is None:
+        return partial(_add, self, name, record)
+    return _add(self, name, record, function)
 
-    return add if function is None else add(function)
+
+def _add(store: _core.Store, name: str | None, record: bool, function: _G) -> _G:
+    store._gate_add(function, name if name is not None else _name_of(function), record)
+    return function
 
 
 def _name_of(function: object) -> str | None:

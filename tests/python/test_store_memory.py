@@ -35,9 +35,8 @@ SCRIPT = """
         store.append("s", "t", bytearray(b"x" * 10))
         store.remove_gate(gate)
         store.registry.unregister(number)
-        wrong = lambda: store.append("s", "t", expect=10**9), lambda: store.get(10**9)
-        for one in wrong:
-            try: one()
+        for wrong in ((store.append, "s", "t", None), (store.get, 10**9)):  # no lambda: CPython has crashed on those
+            try: wrong[0](*wrong[1:], **({"expect": 10**9} if len(wrong) == 4 else {}))
             except (TypeError, tally.TallyError): pass
 
     def fail_once(number):
