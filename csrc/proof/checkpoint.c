@@ -139,9 +139,9 @@ static tally_status count_keys(count *counted, const tally_text *texts, size_t t
         uint64_t time_s;
         tally_status status = tally_public_key_read(texts[i], &key, error);
         if (status == TALLY_OK && key.algorithm != algorithm)
-            status = tally_fail(error, TALLY_E_KEY, algorithm == TALLY_KEY_ED25519
-                                                        ? "the key of a witness is among the keys of the log"
-                                                        : "the key of a log is among those of the witnesses");
+            status = tally_fail(error, TALLY_E_KEY,
+                                algorithm == TALLY_KEY_ED25519 ? "the key of a witness is among the keys of the log"
+                                                               : "the key of a log is among those of the witnesses");
         if (status != TALLY_OK && error != NULL) error->position = i;
         if (status == TALLY_OK) status = look_for(counted, &key, &found, &time_s, error);
         if (status != TALLY_OK) return status;
@@ -170,8 +170,9 @@ tally_status tally_note_verify(const tally_note *note, const tally_policy *polic
     if (status != TALLY_OK) return status;
     for (size_t i = 0; i < note->count; i++) counted.result.unknown += (counted.known >> i & 1) == 0;
     if (counted.result.by_log == 0 && counted.elsewhere)
-        return tally_fail(error, TALLY_E_ORIGIN, "a key of the policy has signed it as the checkpoint of another log, %.*s",
-                          shown(origin), origin.bytes);
+        return tally_fail(error, TALLY_E_ORIGIN,
+                          "a key of the policy has signed it as the checkpoint of another log, %.*s", shown(origin),
+                          origin.bytes);
     if (counted.result.by_log == 0)
         return tally_fail(error, TALLY_E_UNKNOWN_KEY, "no key of the policy has signed the checkpoint of %.*s",
                           shown(origin), origin.bytes);

@@ -26,8 +26,15 @@ void tally_key_id(tally_text name, uint8_t algorithm, const uint8_t key[32], uin
 /* White_Space of Unicode beyond ASCII: U+0085, 00A0, 1680, 2000-200A, 2028, 2029, 202F, 205F, 3000. */
 static bool is_space(const char *at, size_t length)
 {
-    static const char *const spaces[] = {" ",            "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\xA8",
-                                         "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+    static const char *const spaces[] = {" ",
+                                         "\xC2\x85",
+                                         "\xC2\xA0",
+                                         "\xE1\x9A\x80",
+                                         "\xE2\x80\xA8",
+                                         "\xE2\x80\xA9",
+                                         "\xE2\x80\xAF",
+                                         "\xE2\x81\x9F",
+                                         "\xE3\x80\x80"};
     for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
         if (strlen(spaces[i]) == length && memcmp(at, spaces[i], length) == 0) return true;
     return length == 3 && memcmp(at, "\xE2\x80", 2) == 0 && (uint8_t)at[2] >= 0x80 && (uint8_t)at[2] <= 0x8A;
@@ -71,7 +78,8 @@ static bool read_parts(tally_text text, tally_text *name, uint8_t id[TALLY_KEY_I
     tally_text rest, hex, base64;
     if (!split_at_plus(text, name, &rest) || !split_at_plus(rest, &hex, &base64)) return false;
     size_t length = 0;
-    if (hex.length != 8 || sodium_hex2bin(id, TALLY_KEY_ID_PREFIX, hex.bytes, 8, NULL, &length, NULL) != 0) return false;
+    if (hex.length != 8 || sodium_hex2bin(id, TALLY_KEY_ID_PREFIX, hex.bytes, 8, NULL, &length, NULL) != 0)
+        return false;
     for (size_t i = 0; i < 8; i++)
         if (hex.bytes[i] >= 'A' && hex.bytes[i] <= 'F') return false; /* one spelling */
     return length == TALLY_KEY_ID_PREFIX && tally_base64_read(base64, bytes, 33, &length) && length == 33;

@@ -85,8 +85,8 @@ tally_status tally_merkle_inclusion(tally_node_source source, void *context, uin
     for (uint64_t start = 0, end = size; end - start > 1;) {
         uint64_t middle = start + split_of(end - start);
         bool left = index < middle;
-        tally_status status = range_hash(source, context, left ? middle : start, left ? end : middle,
-                                         &hashes[*count], error);
+        tally_status status =
+            range_hash(source, context, left ? middle : start, left ? end : middle, &hashes[*count], error);
         if (status != TALLY_OK) return status;
         ++*count;
         if (left) end = middle;
@@ -107,8 +107,8 @@ tally_status tally_merkle_consistency(tally_node_source source, void *context, u
     while (old_size != end) {
         uint64_t middle = start + split_of(end - start);
         bool left = old_size <= middle;
-        tally_status status = range_hash(source, context, left ? middle : start, left ? end : middle,
-                                         &hashes[*count], error);
+        tally_status status =
+            range_hash(source, context, left ? middle : start, left ? end : middle, &hashes[*count], error);
         if (status != TALLY_OK) return status;
         ++*count;
         if (left) {

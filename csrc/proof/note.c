@@ -33,7 +33,8 @@ static bool read_line(tally_text line, tally_note_line *out)
     if (out->base64.length < 8 || !tally_key_name_is_plain(out->name) || !tally_base64_check(out->base64)) return false;
     uint8_t first[6];
     size_t length;
-    if (!tally_base64_read((tally_text){out->base64.bytes, 8}, first, sizeof first, &length) || length < 5) return false;
+    if (!tally_base64_read((tally_text){out->base64.bytes, 8}, first, sizeof first, &length) || length < 5)
+        return false;
     memcpy(out->id, first, sizeof out->id);
     return true;
 }
@@ -98,13 +99,14 @@ static bool verify_cosignature(tally_text text, const uint8_t *signature, const 
     tally_lines_writer writer = {message, sizeof message, 0};
     tally_note_put_cosigned(&writer, stated, text);
     if (stated > INT64_MAX || writer.needed > sizeof message) return false;
-    if (crypto_sign_verify_detached(signature + 8, (const uint8_t *)message, writer.needed, key->bytes) != 0) return false;
+    if (crypto_sign_verify_detached(signature + 8, (const uint8_t *)message, writer.needed, key->bytes) != 0)
+        return false;
     *time_s = stated;
     return true;
 }
 
-enum tally_line_verdict tally_note_line_verify(const tally_note_line *line, tally_text text, const tally_public_key *key,
-                                               uint64_t *time_s)
+enum tally_line_verdict tally_note_line_verify(const tally_note_line *line, tally_text text,
+                                               const tally_public_key *key, uint64_t *time_s)
 {
     *time_s = 0;
     if (!tally_text_equal(line->name, key->name) || memcmp(line->id, key->id, sizeof key->id) != 0)
@@ -115,9 +117,9 @@ enum tally_line_verdict tally_note_line_verify(const tally_note_line *line, tall
         length != TALLY_KEY_ID_PREFIX + before + TALLY_SIGNATURE_BYTES)
         return TALLY_LINE_BAD;
     const uint8_t *signature = bytes + TALLY_KEY_ID_PREFIX;
-    bool good = before != 0 ? verify_cosignature(text, signature, key, time_s)
-                            : crypto_sign_verify_detached(signature, (const uint8_t *)text.bytes, text.length,
-                                                          key->bytes) == 0;
+    bool good = before != 0
+                    ? verify_cosignature(text, signature, key, time_s)
+                    : crypto_sign_verify_detached(signature, (const uint8_t *)text.bytes, text.length, key->bytes) == 0;
     return good ? TALLY_LINE_GOOD : TALLY_LINE_BAD;
 }
 

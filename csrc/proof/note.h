@@ -20,7 +20,7 @@ typedef struct tally_note_line {
 
 /* All lent by the text. An unsigned note is a text that ends with a newline and has no empty last line. */
 typedef struct tally_note {
-    tally_text text; /* with its last newline */
+    tally_text text;       /* with its last newline */
     tally_text signatures; /* all lines as they are */
     size_t count;
     tally_note_line lines[TALLY_SIGNATURES_MAX];
@@ -34,8 +34,8 @@ tally_status tally_note_read_lines(tally_text lines, tally_note *read, tally_err
 
 enum tally_line_verdict { TALLY_LINE_OTHER, TALLY_LINE_GOOD, TALLY_LINE_BAD };
 /* Whether a line is by this key, and good. `*time_s` is what a cosignature states, else 0. */
-enum tally_line_verdict tally_note_line_verify(const tally_note_line *line, tally_text text, const tally_public_key *key,
-                                               uint64_t *time_s);
+enum tally_line_verdict tally_note_line_verify(const tally_note_line *line, tally_text text,
+                                               const tally_public_key *key, uint64_t *time_s);
 
 /* Writes what a witness signs: "cosignature/v1", the time, the text. */
 void tally_note_put_cosigned(tally_lines_writer *writer, uint64_t time_s, tally_text text);

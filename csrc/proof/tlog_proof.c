@@ -110,7 +110,8 @@ static tally_status check_event(const parts *read, const uint8_t *bytes, size_t 
     tally_status status = tally_core_decode(bytes, &core, error);
     if (status != TALLY_OK) return status;
     if (core.position != read->index)
-        return tally_fail_at(error, TALLY_E_DAMAGED, core.position, "the core is that of another event than the index says");
+        return tally_fail_at(error, TALLY_E_DAMAGED, core.position,
+                             "the core is that of another event than the index says");
     tally_body_digest(core.digest_algorithm, body_bytes, body_length, digest);
     if (sodium_memcmp(digest, core.body_digest, sizeof digest) != 0)
         return tally_fail_at(error, TALLY_E_DAMAGED, core.position, "the body in the proof is not that of the core");
@@ -127,7 +128,8 @@ static tally_status read_event(const parts *read, uint8_t *buffer, size_t capaci
     uint8_t bytes[TALLY_CORE_BYTES + TALLY_BODY_MAX];
     size_t length;
     if (read->extra.length == 0)
-        return tally_fail(error, TALLY_E_FORMAT, "the proof has no extra line: it proves a hash, not what the event says");
+        return tally_fail(error, TALLY_E_FORMAT,
+                          "the proof has no extra line: it proves a hash, not what the event says");
     if (!tally_base64_read(read->extra, bytes, sizeof bytes, &length) ||
         length < TALLY_CORE_BYTES + TALLY_BODY_FIXED_BYTES)
         return tally_fail(error, TALLY_E_FORMAT, "the extra line of the proof holds no core and body in base64");
