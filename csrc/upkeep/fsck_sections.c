@@ -173,6 +173,7 @@ tally_status tally_fsck_sections(tally_fsck_run *run, const tally_segment *segme
     tally_status status = TALLY_E_NO_MEMORY;
     if (made.mine != NULL && made.theirs != NULL) status = compare(run, segment, &made, error);
     else (void)tally_fail(error, status, "no memory to compare indexes");
+    if (status == TALLY_E_IO) status = tell(run, segment, segment->trailer.data_end, "the index cannot be read", error);
     tally_segment_release(made.segment);
     platform->release(platform->context, made.mine);
     platform->release(platform->context, made.theirs);

@@ -127,7 +127,7 @@ static tally_status pass_gap(tally_inspection *inspection, bool unread, tally_pi
     piece->length = next - inspection->offset;
     /* Behind the log part of an unsealed segment is reserved space. */
     bool reserved = at_end && all_zero && !inspection->scan.segment->sealed;
-    piece->kind = piece->length == 0 || reserved ? TALLY_PIECE_END : TALLY_PIECE_GAP;
+    piece->kind = (piece->length == 0 && at_end) || reserved ? TALLY_PIECE_END : TALLY_PIECE_GAP;
     inspection->offset = next;
     return TALLY_OK;
 }
@@ -138,8 +138,11 @@ tally_status tally_inspect_next(tally_inspection *inspection, tally_piece *piece
     tally_error local;
     memset(piece, 0, sizeof *piece);
     tally_status status = read_piece(inspection, inspection->offset, piece, &is_one, &local);
-    /* A failure that passes is none. */
-    if (status == TALLY_E_IO) status = read_piece(inspection, inspection->offset, piece, &is_one, &local);
+    if (status == TALLY_E_IO) {
+        /* A failure that passes is none, and one of what lies behind, and was read ahead, is not one of this. */
+        inspection->scan.chunk = PAGE;
+        status = read_piece(inspection, inspection->offset, piece, &is_one, &local);
+    }
     if (status != TALLY_OK) {
         if (status == TALLY_E_NO_MEMORY) {
             if (error != NULL) *error = local;

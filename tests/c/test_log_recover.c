@@ -350,6 +350,16 @@ TEST(head_of_this_boot_that_says_it_was_durable_refuses)
     end();
 }
 
+TEST(a_head_that_says_less_does_not_excuse_what_a_mark_says)
+{
+    begin();
+    three_commits(3);
+    log_head(&made, 1, 1, true);
+    log_flip(&made, 0, ends[1] + 40); /* the third mark states 3 */
+    refuses(TALLY_E_DAMAGED, 1, "00000000.00.seg");
+    end();
+}
+
 TEST(a_clean_close_behind_damage_refuses)
 {
     begin();

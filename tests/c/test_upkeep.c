@@ -493,3 +493,69 @@ TEST(salvage_into_something_that_exists_is_refused)
     finds_nothing("/t", 3);
     end();
 }
+
+/* -------------------------------------------------------------------------------- calls that fail */
+
+TEST(each_call_that_fails_is_survived_by_fsck)
+{
+    bool hit = true;
+    begin();
+    fill(9);
+    seal();
+    append(9, 1, 100, TALLY_WRITTEN);
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    tally_upkeep_options options = {.size = sizeof options, .platform = disk};
+    for (uint64_t k = 0; hit && !test_has_failed(); k++) {
+        int64_t blocks = wrap_blocks(disk), files = wrap_open_files(disk);
+        wrap_fault_set(disk, &(wrap_fault){.calls = WRAP_DISK | WRAP_MEMORY, .skip = k, .kind = WRAP_FAIL});
+        tally_status status = tally_fsck("/s", 2, &options, NULL, &checked, &error);
+        hit = wrap_fault_hit(disk);
+        wrap_fault_set(disk, NULL);
+        /* Whole, because it was read a second time; or what was not read is told of. */
+        uint64_t told = checked.structure + checked.indexes + checked.notes + checked.bad_events;
+        if (status == TALLY_OK && checked.events != 10) CHECK(told > 0);
+        CHECK_EQ(wrap_blocks(disk), blocks);
+        CHECK_EQ(wrap_open_files(disk), files);
+    }
+    finds_nothing("/s", 10);
+    end();
+}
+
+TEST(each_call_that_fails_leaves_no_half_salvage)
+{
+    bool hit = true;
+    begin();
+    fill(9);
+    seal();
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    flip(0, place_of(0, 2) + 5000);
+    for (uint64_t k = 0; hit && !test_has_failed(); k++) {
+        int32_t os_error;
+        tally_file file;
+        int64_t blocks = wrap_blocks(disk);
+        wrap_fault_set(disk, &(wrap_fault){.calls = WRAP_DISK | WRAP_MEMORY, .skip = k, .kind = WRAP_FAIL});
+        tally_status status = salvage();
+        hit = wrap_fault_hit(disk);
+        wrap_fault_set(disk, NULL);
+        CHECK_EQ(wrap_blocks(disk), blocks);
+        if (!hit) {
+            CHECK_STATUS(status, TALLY_OK);
+            CHECK_EQ(salvaged.copied, 8);
+        }
+        if (status != TALLY_OK) {
+            CHECK_STATUS(disk->open_file(disk->context, "/t", TALLY_OPEN_READ, 0, &file, &os_error), TALLY_E_NOT_FOUND);
+            continue;
+        }
+        /* What could not be read was given up, and nothing else. */
+        finds_nothing("/t", salvaged.copied + 1);
+        tally_folder made;
+        CHECK_STATUS(tally_folder_init(&made, disk, "/t", 2, 0600, NULL), TALLY_OK);
+        for (uint64_t number = 0; number < 9; number++) {
+            char name[TALLY_NAME_BYTES];
+            tally_name_segment(number, 0, name);
+            (void)tally_file_remove(&made, name, NULL);
+        }
+        CHECK_STATUS(disk->remove_directory(disk->context, "/t", &os_error), TALLY_OK);
+    }
+    end();
+}
