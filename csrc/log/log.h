@@ -117,7 +117,6 @@ typedef struct tally_log {
     uint64_t next_number; /* of the next segment */
     uint64_t staged_end;  /* file offset in the active one, behind what is staged */
     uint64_t allocated;   /* its size with reserved space */
-    uint64_t file_bytes_sealed;
     uint64_t log_bytes; /* of headers, frames and marks, in all segments */
 
     /* writing and syncing */
@@ -220,7 +219,7 @@ void tally_log_wake_all(tally_log *log);
 
 /* Makes room for `length` bytes in the active segment: goes to a new one when they do not fit. Lets go: true in
  * `*moved` says that it did, and everything must be looked at again. TALLY_E_NO_SPACE, E_NO_MEMORY, …: everything
- * is as before. */
+ * is as before; TALLY_E_BUSY without `may_wait`, when somebody else has to come to an end first. */
 tally_status tally_log_make_room(tally_log *log, uint64_t length, bool may_wait, bool *moved, tally_error *error);
 
 /* ---------------------------------------------------------------------------------- log/worker.c */

@@ -12,9 +12,10 @@ static bool fits(const tally_log *log, uint64_t length)
     return log->active && log->staged_end + length + TALLY_MARK_BYTES <= log->allocated;
 }
 
-static tally_status busy(tally_error *error)
+static tally_status busy(tally_log *log, tally_error *error)
 {
-    return tally_fail(error, TALLY_E_BUSY, "a new segment is due, which takes a while; try again");
+    tally_log_want_work(log);
+    return tally_fail(error, TALLY_E_BUSY, "a new segment is due, and others are at work; try again");
 }
 
 /* The store was opened again: its last segment was cut at its end, and gets its space back. */
@@ -180,15 +181,16 @@ tally_status tally_log_make_room(tally_log *log, uint64_t length, bool may_wait,
     if (fits(log, length)) return TALLY_OK;
     bool extend = log->active && log->allocated < log->settings.segment_bytes &&
                   log->staged_end + length + TALLY_MARK_BYTES <= log->settings.segment_bytes;
-    if (!may_wait) return busy(error);
     if (extend) return allocate_again(log, error);
     if (log->writing || log->unwritten_bytes != 0) {
+        if (log->writing && !may_wait) return busy(log, error);
         *moved = true;
         if (!log->writing) return tally_log_lead_write(log, log->next_position, error);
         (void)tally_log_wait(log, TALLY_DEADLINE_NEVER);
         return TALLY_OK;
     }
     if (must_wait_for_sealing(log)) {
+        if (!may_wait) return busy(log, error);
         *moved = true;
         return wait_for_sealing(log, error);
     }

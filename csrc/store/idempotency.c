@@ -152,7 +152,7 @@ static tally_status compare_one(first_events *first, size_t i, tally_receipt *re
 {
     const tally_ready *ready = &first->prepared->commit.events[i];
     uint64_t position;
-    tally_event event;
+    tally_event event = {.position = 0};
     tally_status status = *found == i && i > 0 ? find_cause(first, ready, error) : TALLY_OK;
     if (status == TALLY_OK) status = find(first, ready, &position, &event, error);
     if (status != TALLY_OK) return status;

@@ -6,6 +6,7 @@
 #include "log/index.h"
 #include "log/log.h"
 #include "log/run.h"
+#include "log/scan.h"
 #include "store/jobs.h"
 #include "store/scratch.h"
 #include "store/store.h"
@@ -73,6 +74,27 @@ static void count_view(const tally_view *view, uint64_t end, tally_store_statist
     for (size_t i = 0; i < view->run_count; i++) to->file_bytes += tally_run_file_bytes(view->runs[i]);
 }
 
+/* Nobody tells a follower how many commits the newest segment has: its marks are counted. */
+static uint64_t count_commits(const tally_view *view)
+{
+    const tally_segment *last = view->segments[view->segment_count - 1];
+    uint64_t commits = last->header.first_commit;
+    if (last->sealed) return commits + last->trailer.commits;
+    tally_scan scan;
+    uint64_t end = atomic_load_explicit(&last->end, memory_order_acquire);
+    enum tally_scanned what = TALLY_SCANNED_COMMIT;
+    if (tally_scan_begin(&scan, last, TALLY_SEGMENT_HEADER_BYTES, last->header.first_position, commits, NULL) !=
+        TALLY_OK) {
+        return commits;
+    }
+    while (scan.offset < end && what == TALLY_SCANNED_COMMIT) {
+        if (tally_scan_next(&scan, &what, NULL, NULL) != TALLY_OK) break;
+    }
+    commits = scan.next_commit;
+    tally_scan_end(&scan);
+    return commits;
+}
+
 static void count_log(const tally_store_body *body, tally_store_statistics *to)
 {
     tally_log *log = body->log;
@@ -112,6 +134,7 @@ static tally_status count(tally_store_body *body, tally_store_statistics *to, ta
     to->heap_bytes = sizeof *body;
     if (look.view != NULL) {
         count_view(look.view, look.end, to);
+        if (body->read_only) to->commits = count_commits(look.view);
         tally_view_release(look.view);
     }
     if (body->log != NULL) count_log(body, to);

@@ -197,8 +197,7 @@ TEST(a_batch_with_a_bad_draft_appends_nothing_and_names_it)
 TEST(batches_have_1_to_65536_drafts)
 {
     begin();
-    tally_draft *batch = malloc((TALLY_BATCH_MAX + 1) * sizeof *batch);
-    REQUIRE(batch != NULL);
+    static tally_draft batch[TALLY_BATCH_MAX + 1];
     for (size_t i = 0; i <= TALLY_BATCH_MAX; i++) batch[i] = draft("a", "");
     CHECK_STATUS(tally_store_append_many(store, batch, 0, NULL, NULL, NULL), TALLY_E_RANGE);
     CHECK_STATUS(tally_store_append_many(store, batch, TALLY_BATCH_MAX + 1, NULL, NULL, NULL), TALLY_E_RANGE);
@@ -207,7 +206,6 @@ TEST(batches_have_1_to_65536_drafts)
     tally_event read;
     CHECK_STATUS(get_event(TALLY_BATCH_MAX - 1, &read), TALLY_OK);
     CHECK_EQ(read.version, TALLY_BATCH_MAX - 1);
-    free(batch);
     end();
 }
 

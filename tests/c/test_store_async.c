@@ -131,9 +131,9 @@ TEST(everything_that_a_call_can_say_is_copied)
     CHECK_STATUS(done[0].status, TALLY_OK);
     CHECK_EQ(done[0].count, 2);
     CHECK_EQ(receipts[1].position, 1);
-    memcpy(tag, "t:1", 3);
-    memcpy(key, "key", 3);
-    memcpy(type, "thing.*", 7);
+    memcpy(tag, "t:1", sizeof tag);
+    memcpy(key, "key", sizeof key);
+    memcpy(type, "thing.*", sizeof type);
     CHECK_STATUS(tally_store_append_async(store, batch, 2, &options, completions, 2, receipts, NULL), TALLY_OK);
     take(done, 1);
     CHECK_STATUS(done[0].status, TALLY_OK); /* a repeat */

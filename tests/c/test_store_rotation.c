@@ -186,3 +186,31 @@ TEST(versions_go_on_across_segments_and_opens)
     CHECK_EQ(ended, TALLY_ANCESTORS_GENESIS);
     end();
 }
+
+TEST(trying_goes_to_a_new_segment_too)
+{
+    begin();
+    tally_append_options eager = at_level(TALLY_BUFFERED);
+    eager.flags = TALLY_APPEND_TRY;
+    for (int i = 0; i < 6; i++) {
+        tally_draft one = draft("big", "");
+        one.data = big;
+        one.length = sizeof big;
+        CHECK_STATUS(tally_store_append(store, &one, &eager, NULL, NULL), TALLY_OK);
+    }
+    CHECK_EQ(figures_now().segments, 6);
+    check_all_read(6);
+    end();
+}
+
+TEST(a_reading_store_counts_commits_too)
+{
+    begin();
+    for (int i = 0; i < 3; i++) append_one("big", "x", TALLY_DURABLE);
+    tally_store_options options = store_options();
+    options.mode = TALLY_STORE_READ_ONLY;
+    reopen_with(&options);
+    CHECK_EQ(figures_now().events, 3);
+    CHECK_EQ(figures_now().commits, 4); /* with the mark of the clean close */
+    end();
+}
