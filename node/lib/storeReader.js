@@ -11,6 +11,7 @@ const { asyncDispose } = require('./values');
 const OVER = Symbol('over');
 /** Events of a page, about: a reader that wants fewer fetches none ahead. */
 const PAGE_EVENTS = 128;
+const PAUSE_MS = 10;
 
 // invariant: at most one page is being fetched; `#turn` is the last of the calls of next, which wait for each
 // other, so that every event is given once and in order.
@@ -28,6 +29,8 @@ class Reader {
   #turn = null;
   #follows;
   #level;
+  /** Where the log ended when it was last read to its end. */
+  #end = undefined;
   /** What is being waited for: {resolve, reject}. */
   #waiting = null;
   #abort = null;
@@ -104,6 +107,9 @@ class Reader {
       if (typeof page !== 'number') continue;
       if (!this.#follows) return undefined;
       if (!(await this.#grown(page)) || this.#done) return undefined;
+      // Of a store whose write failed it is said that events are there which nobody can read.
+      if (page === this.#end) await this.#interruptible(({ resolve }) => setTimeout(resolve, PAUSE_MS));
+      this.#end = page;
     }
   }
 
@@ -130,15 +136,15 @@ class Reader {
     if (this.#done) return { value: undefined, done: true };
     try {
       if (this.#query.signal?.aborted) throw this.#query.signal.reason;
-      if (this.#left === 0) return this.#end();
+      if (this.#left === 0) return this.#finish();
       if (this.#place === this.#events.length) {
         const events = await this.#page();
-        if (events === undefined || this.#done) return this.#end();
+        if (events === undefined || this.#done) return this.#finish();
         this.#events = events;
         this.#place = 0;
       }
     } catch (error) {
-      this.#end();
+      this.#finish();
       if (this.#follows && error?.code === 'TALLY_E_CLOSED' && this.#core.state !== 'open') {
         return { value: undefined, done: true };
       }
@@ -148,7 +154,7 @@ class Reader {
     return { value: this.#events[this.#place++], done: false };
   }
 
-  #end() {
+  #finish() {
     this.#done = true;
     this.#next?.(CLOSES);
     this.#next = null;
@@ -183,12 +189,12 @@ class Reader {
   }
 
   async return(value) {
-    this.#end();
+    this.#finish();
     return { value, done: true };
   }
 
   async throw(error) {
-    this.#end();
+    this.#finish();
     throw error;
   }
 
@@ -203,7 +209,7 @@ class Reader {
   }
 
   async [asyncDispose]() {
-    this.#end();
+    this.#finish();
   }
 }
 

@@ -215,6 +215,66 @@ describe('closing', () => {
   }
 });
 
+describe('code of the caller that closes the store in the middle of a call', () => {
+  const data = (store) => ({ toJSON: () => (store.closeSync(), 1) });
+  const codec = (store) => ({ contentType: 'x/y', encode: () => (store.closeSync(), 'x'), decode: String });
+  const options = (store) => ({
+    get durability() {
+      store.closeSync();
+      return 'buffered';
+    },
+  });
+  const events = function* (store) {
+    yield { stream: 's', type: 't' };
+    store.closeSync();
+    yield { stream: 's', type: 't' };
+  };
+  for (const [what, call] of [
+    ['data, at once', (store) => store.appendSync('s', 't', data(store))],
+    ['data, promised', (store) => store.append('s', 't', data(store), { durability: 'durable' })],
+    ['data, in a batch', (store) => store.appendManySync([{ stream: 's', type: 't', data: data(store) }])],
+    ['a codec', (store) => store.append('s', 't', {}, { codec: codec(store) })],
+    ['options', (store) => store.appendSync('s', 't', 1, options(store))],
+    ['options, promised', (store) => store.append('s', 't', 1, options(store))],
+    ['an iterable', (store) => store.appendManySync(events(store))],
+    ['an iterable, promised', (store) => store.appendMany(events(store))],
+    ['a query', (store) => store.readSync({ get stream() { store.closeSync(); return 's'; } }).next()],
+    ['a query, promised', (store) => store.read({ get stream() { store.closeSync(); return 's'; } }).next()],
+    ['a key', (store) => store.get({ get stream() { store.closeSync(); return 's'; }, version: 0 })],
+    ['a list', (store) => store.streams({ get prefix() { store.closeSync(); return 's'; } }).next()],
+  ]) {
+    test(`${what}: says that it is closed`, async () => {
+      const store = openSync(freshPath(), { durability: 'buffered' });
+      await assert.rejects(async () => call(store), { code: 'TALLY_E_CLOSED' });
+    });
+  }
+
+  test('a handler and a decode may close it too', async () => {
+    const store = openSync(freshPath(), { durability: 'buffered' });
+    let seen = 0;
+    store.on('*', () => {
+      seen++;
+      store.closeSync();
+    });
+    for (let i = 0; i < 10; i++) store.appendSync('s', 't', i);
+    while (!store.closed) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(seen, 1);
+    const other = openSync(freshPath(), { codec: { contentType: 'x/y', encode: String, decode: () => other.closeSync() } });
+    other.appendSync('s', 't', 1);
+    assert.equal(other.getSync(0).data, undefined);
+    assert.equal(other.closed, true);
+  });
+
+  test('what a getter throws comes through', async () => {
+    const store = openSync(freshPath());
+    const hostile = { get durability() { throw new RangeError('mine'); } };
+    assert.throws(() => store.appendSync('s', 't', 1, hostile), { message: 'mine' });
+    await assert.rejects(store.append('s', 't', 1, hostile), { message: 'mine' });
+    await assert.rejects(store.append('s', 't', 1, new Proxy({}, { ownKeys() { throw new RangeError('mine'); } })), { message: 'mine' });
+    store.closeSync();
+  });
+});
+
 describe('looking', () => {
   test(
     'figures and facts',
