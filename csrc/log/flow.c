@@ -14,6 +14,7 @@ void tally_log_publish(tally_log *log, uint64_t buffered)
     tally_watermarks marks = {buffered > shown ? buffered : shown, log->written, log->durable};
     bool failed = log->failure.status != TALLY_OK;
     tally_shown_publish(&log->shown, marks, failed ? log->durable : marks.buffered);
+    if (log->watch_durable && log->worker_idle && log->durable > log->durable_seen) tally_log_want_work(log);
 }
 
 /* The readers' end of the active segment, first; then the positions below it. */

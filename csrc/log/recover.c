@@ -198,11 +198,13 @@ static bool is_clean(const tally_chain *chain, const tally_evidence *evidence)
            evidence->bytes_behind == 0;
 }
 
-static tally_status repair(const tally_chain *chain, tally_found *found, tally_error *error)
+static tally_status repair(const tally_chain *chain, tally_admit admit, void *context, tally_found *found,
+                           tally_error *error)
 {
     tally_evidence evidence;
     tally_status status = tally_evidence_gather(chain, &evidence, error);
     if (status == TALLY_OK) status = judge(chain, &evidence, error);
+    if (status == TALLY_OK && admit != NULL) status = admit(context, found, error);
     if (status != TALLY_OK) return status;
     if (evidence.head_valid && evidence.head.writer_epoch > found->writer_epoch) {
         found->writer_epoch = evidence.head.writer_epoch;
@@ -223,12 +225,18 @@ static tally_status repair(const tally_chain *chain, tally_found *found, tally_e
 tally_status tally_recover(const tally_folder *folder, uint32_t check, uint32_t map, tally_found *found,
                            tally_error *error)
 {
+    return tally_recover_if(folder, check, map, NULL, NULL, found, error);
+}
+
+tally_status tally_recover_if(const tally_folder *folder, uint32_t check, uint32_t map, tally_admit admit,
+                              void *context, tally_found *found, tally_error *error)
+{
     tally_chain chain;
     memset(found, 0, sizeof *found);
-    tally_status status = tally_chain_open(&chain, folder, check, map, true, error);
+    tally_status status = tally_chain_open(&chain, folder, check, map, TALLY_CHAIN_WRITABLE, error);
     if (status == TALLY_OK) {
         tell_found(&chain, found);
-        status = repair(&chain, found, error);
+        status = repair(&chain, admit, context, found, error);
     }
     /* Last: a store that is refused stays as it is, runs that are damaged included. */
     if (status == TALLY_OK) status = show_found(&chain, true, found, error);

@@ -42,6 +42,11 @@ typedef struct tally_found {
  * position; TALLY_E_FORMAT; E_NOT_FOUND no directory; E_IO and the like. */
 tally_status tally_recover(const tally_folder *folder, uint32_t check, uint32_t map, tally_found *found,
                            tally_error *error);
+/* The same; `admit` sees what was found before anything is changed, and refuses it with any status. The view is not
+ * there yet. */
+typedef tally_status (*tally_admit)(void *context, const tally_found *found, tally_error *error);
+tally_status tally_recover_if(const tally_folder *folder, uint32_t check, uint32_t map, tally_admit admit,
+                              void *context, tally_found *found, tally_error *error);
 void tally_found_release(tally_found *found);
 
 /* Whether a directory holds a store, nothing, or something else (TALLY_E_FORMAT, naming a file that is none of

@@ -52,7 +52,9 @@ static uint64_t rest_ns(const tally_log *log)
     bool dirty = log->unwritten_bytes != 0 || log->durable < log->next_position;
     uint64_t rest = dirty ? IDLE_WRITE_NS : UINT64_MAX;
     if (log->retry_seal_ns != 0 && rest > RETRY_SEAL_NS) rest = RETRY_SEAL_NS;
-    return rest;
+    if (log->serve != NULL && rest > log->serve_rest_ns) rest = log->serve_rest_ns;
+    bool unseen = log->watch_durable && log->durable > log->durable_seen;
+    return unseen && rest > IDLE_WRITE_NS ? IDLE_WRITE_NS : rest;
 }
 
 /* --------------------------------------------------------------------------------------- sealing */
@@ -228,6 +230,7 @@ static void run(void *user_data)
         (void)tally_log_work(log, &more, NULL);
         bool served = false;
         if (log->serve != NULL) {
+            log->durable_seen = log->durable;
             tally_log_unlock(log);
             served = log->serve(log->owner);
             tally_log_lock(log);

@@ -8,6 +8,7 @@
 #include "store/draft.h"
 #include "store/gates.h"
 #include "store/notify.h"
+#include "store/signing.h"
 
 /* --------------------------------------------------------------------------------------- receipts */
 
@@ -138,6 +139,10 @@ tally_status tally_store_commit(tally_store_body *body, tally_prepared *prepared
         status = settle(log, prepared, error);
     }
     tally_log_unlock(log);
+    if (status == TALLY_OK && body->signing->every_commit && prepared->level == TALLY_DURABLE) {
+        const tally_commit *commit = &prepared->commit;
+        status = tally_store_signing_reach(body, commit->first_position + (*repeated ? 1 : commit->count), error);
+    }
     count_outcome(body, status, *repeated);
     return status;
 }

@@ -7,12 +7,14 @@
 #include "store/gates.h"
 #include "store/jobs.h"
 #include "store/scratch.h"
+#include "store/signing.h"
 
 static void end_log(tally_store_body *body)
 {
     const tally_platform *platform = body->platform;
     tally_log_stop(body->log);
     (void)tally_log_finish(body->log, NULL);
+    tally_store_signing_finish(body);
     tally_jobs_close(body);
     tally_log_destroy(body->log);
     platform->release(platform->context, body->log);
@@ -31,6 +33,7 @@ void tally_store_discard(tally_store_body *body)
     const tally_platform *platform = body->platform;
     if (body->log != NULL) end_log(body);
     end_following(body);
+    tally_store_signing_free(body);
     if (body->scratches != NULL) tally_scratches_destroy(body->scratches);
     platform->release(platform->context, body->scratches);
     (void)tally_registry_close(&body->registry);
@@ -54,7 +57,7 @@ static void withdraw(tally_slot *slot)
         tally_log_changed(body->log);
         tally_log_unlock(body->log);
     }
-    tally_readers_close(body);
+    tally_readers_close(body, true);
 }
 
 /* In a forked child the locks are held by threads that do not exist, and the files are the parent's: what is
@@ -65,6 +68,9 @@ static enum tally_finish finish(tally_slot *slot)
     if (tally_fence_all() != TALLY_OK) return TALLY_FINISH_NEVER;
     if (!tally_gate_is_quiet(slot)) return TALLY_FINISH_LATER;
     tally_store_body *body = slot->body;
+    /* One may have been opened by a call that was inside still, or closed inside a callback. */
+    if (atomic_load(&body->reader_count) != 0) tally_readers_close(body, false);
+    if (atomic_load(&body->reader_count) != 0) return TALLY_FINISH_LATER;
     tally_store_discard(body);
     tally_slab_give(slot);
     return TALLY_FINISH_DONE;

@@ -6,6 +6,7 @@
 #include "log/log.h"
 #include "store/append.h"
 #include "store/notify.h"
+#include "store/signing.h"
 
 static void lock(const tally_store_body *body)
 {
@@ -215,11 +216,14 @@ static bool serve(void *owner)
         tally_error error = {.status = TALLY_OK};
         stage_all(body, list, &level, &end);
         tally_status status = end == 0 ? TALLY_OK : reach_all(body, list, level, end, &error);
+        if (status == TALLY_OK && body->signing->every_commit && level == TALLY_DURABLE)
+            status = tally_store_signing_reach(body, end, &error);
         tally_delivery_run(body);
         answer_all(body, list, status, &error);
     }
     if (body->jobs->waiting != NULL) look_at_waits(body);
-    return list != NULL;
+    bool more = tally_store_signing_serve(body, &body->log->serve_rest_ns);
+    return more || list != NULL;
 }
 
 /* ------------------------------------------------------------------------------------ open, close */

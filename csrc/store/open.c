@@ -14,6 +14,7 @@
 #include "store/gates.h"
 #include "store/jobs.h"
 #include "store/settings.h"
+#include "store/signing.h"
 #include "store/store.h"
 
 /* Further ahead than this no clock is right: the last event is from another one. */
@@ -170,6 +171,7 @@ static tally_status start_log(tally_store_body *body, tally_found *found, tally_
     body->shown = &log->shown;
     status = tally_jobs_open(body, error);
     if (status == TALLY_OK) status = record_recovery(body, error);
+    if (status == TALLY_OK) status = tally_store_signing_start(body, error);
     if (status == TALLY_OK) status = tally_log_start(log, error);
     return status;
 }
@@ -184,7 +186,8 @@ static tally_status open_writing(tally_store_body *body, tally_error *error)
     /* Again under the lock: another process may have made it meanwhile. */
     if (status == TALLY_OK) status = look(body, &missing, &is_new, error);
     if (status == TALLY_OK) {
-        status = tally_recover(&body->folder, body->options.check, body->options.map, &found, error);
+        status = tally_recover_if(&body->folder, body->options.check, body->options.map, tally_store_signing_admit,
+                                  body, &found, error);
     }
     if (status != TALLY_OK) return status;
     status = start_log(body, &found, error);
@@ -221,6 +224,8 @@ static tally_status open_reading(tally_store_body *body, tally_error *error)
         tally_view_release(found.view);
     }
     tally_found_release(&found);
+    if (status == TALLY_OK) status = tally_store_refresh(body, error);
+    if (status == TALLY_OK) status = tally_store_signing_start(body, error);
     return status;
 }
 
@@ -253,6 +258,7 @@ static tally_status make_body(const tally_store_options *known, const char *path
     body->read_only = known->mode == TALLY_STORE_READ_ONLY;
     body->lock_file = TALLY_FILE_NONE;
     tally_status status = tally_folder_init(&body->folder, platform, path, path_length, known->mode_of_files, error);
+    if (status == TALLY_OK) status = tally_store_signing_new(body, error);
     if (status == TALLY_OK) status = open_parts(body, known->host, error);
     body->options.name = (tally_text){NULL, 0};
     body->options.host = NULL;
@@ -283,7 +289,7 @@ tally_status tally_store_open(const char *path, size_t path_length, const tally_
     }
     if (status == TALLY_OK) status = tally_store_options_read(options, &known, error);
     if (status == TALLY_OK) status = make_body(&known, path, path_length, &body, error);
-    if (status != TALLY_OK) return status;
+    if (status != TALLY_OK || body == NULL) return status;
     tally_gate_open(body->slot);
     *store = (tally_store *)body->slot;
     tally_error_clear(error); /* of files that were looked for, and need not be there */

@@ -20,12 +20,13 @@
 #include "log/follow.h"
 #include "log/shown.h"
 
-struct tally_log;          /* log/log.h: the writing half */
-struct tally_reader_body;  /* store/reader.h */
-struct tally_scratches;    /* store/scratch.h */
-struct tally_gates;        /* store/gates.h */
-struct tally_jobs;         /* store/jobs.h */
-struct tally_delivery;     /* store/notify.h */
+struct tally_log;         /* log/log.h: the writing half */
+struct tally_reader_body; /* store/reader.h */
+struct tally_scratches;   /* store/scratch.h */
+struct tally_gates;       /* store/gates.h */
+struct tally_jobs;        /* store/jobs.h */
+struct tally_store_signing; /* store/signing.h */
+struct tally_delivery;    /* store/notify.h */
 
 typedef struct tally_store_body {
     tally_slot *slot;
@@ -37,7 +38,7 @@ typedef struct tally_store_body {
     tally_file lock_file;
     bool has_readers_mutex;
 
-    tally_shown *shown; /* of the log, or of what is followed */
+    tally_shown *shown;    /* of the log, or of what is followed */
     struct tally_log *log; /* NULL in a read-only store */
 
     /* read-only */
@@ -58,6 +59,7 @@ typedef struct tally_store_body {
     struct tally_gates *gates;
     struct tally_jobs *jobs; /* NULL in a read-only store */
     struct tally_delivery *delivery;
+    struct tally_store_signing *signing;
     _Atomic(uint64_t) repeats; /* for statistics */
     _Atomic(uint64_t) conflicts;
     _Atomic(uint64_t) notified_events;
@@ -83,6 +85,6 @@ tally_status tally_store_refresh(tally_store_body *body, tally_error *error);
 /* By the readers (store/reader.c): closes all readers of a store; close calls it before it waits. Each
  * reader's handle answers TALLY_E_CLOSED from then on; returns when no call is inside one and all are freed,
  * or, on a thread inside a callback, leaves what is busy to the deferred close. */
-void tally_readers_close(tally_store_body *body);
+void tally_readers_close(tally_store_body *body, bool may_wait);
 
 #endif

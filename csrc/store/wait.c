@@ -6,6 +6,7 @@
 #include "log/log.h"
 #include "store/append.h"
 #include "store/notify.h"
+#include "store/signing.h"
 #include "store/store.h"
 
 tally_status tally_store_watermarks(tally_store *store, tally_watermarks *watermarks, tally_error *error)
@@ -56,6 +57,8 @@ tally_status tally_store_tick(tally_store *store, int32_t *more, tally_error *er
         tally_log_lock(body->log);
         status = tally_log_work(body->log, &left, error);
         tally_log_unlock(body->log);
+        uint64_t rest_ns;
+        if (status == TALLY_OK && tally_store_signing_serve(body, &rest_ns)) left = true;
     }
     if (more != NULL) *more = status == TALLY_OK && left;
     tally_gate_leave(&call);

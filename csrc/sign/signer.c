@@ -1,0 +1,510 @@
+#define __USE_MINGW_ANSI_STDIO 1
+
+#include "sign/signer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+void tally_origin_write(const char *name, const uint8_t lineage[16], char origin[TALLY_ORIGIN_MAX + 1])
+{
+    char hex[33];
+    (void)snprintf(origin, TALLY_ORIGIN_MAX + 1, "%s/%s", name, sodium_bin2hex(hex, sizeof hex, lineage, 16));
+}
+
+/* ------------------------------------------------------------------------------------------- open */
+
+static tally_status take_origin(const tally_head_signer *signer, const tally_checkpoint *checkpoint, const char *what,
+                                tally_error *error)
+{
+    tally_text origin = {signer->origin, strlen(signer->origin)};
+    if (tally_text_equal(checkpoint->origin, origin)) return TALLY_OK;
+    return tally_fail(error, TALLY_E_ORIGIN, "%s is a checkpoint of another log; this one is %s", what, signer->origin);
+}
+
+/* A bad signature by a key that is believed is refused wherever a note comes from; one by nobody we know, only where
+ * the policy asks for it. */
+static tally_status check_note(const tally_head_signer *signer, const char *note, size_t length, bool required,
+                               tally_error *error)
+{
+    tally_status status = tally_believed_check(&signer->believed, note, length, signer->origin, error);
+    if (status == TALLY_OK || (status == TALLY_E_UNKNOWN_KEY && !required)) return TALLY_OK;
+    tally_note read;
+    /* Unsigned texts have nothing to check. */
+    if (!required && tally_note_read(note, length, true, &read, NULL) == TALLY_OK && read.count == 0) return TALLY_OK;
+    return status;
+}
+
+static tally_status load_newest(tally_head_signer *signer, tally_error *error)
+{
+    tally_checkpoint checkpoint;
+    const tally_platform *platform = signer->platform;
+    const tally_notes *notes = &signer->notes;
+    signer->newest_length = 0;
+    if (notes->newest == SIZE_MAX) return TALLY_OK;
+    if (signer->newest == NULL) signer->newest = platform->allocate(platform->context, TALLY_NOTE_BYTES_MAX);
+    if (signer->newest == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for a checkpoint");
+    size_t length = notes->kept[notes->newest].length;
+    tally_status status = tally_notes_read(notes, notes->newest, signer->newest, error);
+    if (status == TALLY_OK) status = tally_checkpoint_read(signer->newest, length, &checkpoint, error);
+    if (status == TALLY_OK) status = take_origin(signer, &checkpoint, "CHECKPOINTS", error);
+    if (status != TALLY_OK) return status;
+    signer->newest_length = length;
+    signer->newest_size = checkpoint.size;
+    signer->newest_root = checkpoint.root;
+    signer->newest_believed =
+        tally_believed_check(&signer->believed, signer->newest, length, signer->origin, NULL) == TALLY_OK;
+    return TALLY_OK;
+}
+
+static tally_status open_keys(tally_head_signer *signer, const tally_signing *signing, tally_error *error)
+{
+    tally_status status = tally_signing_key_open(&signer->key, signer->folder, signing, signer->origin, error);
+    if (status == TALLY_OK && tally_signer_is_set(signer)) {
+        tally_text own = {signer->key.vkey, strlen(signer->key.vkey)};
+        status = tally_believed_add(&signer->believed, own, signer->origin, error);
+    }
+    for (size_t i = 0; status == TALLY_OK && i < signing->verify_key_count; i++) {
+        status = tally_believed_add(&signer->believed, signing->verify_keys[i], signer->origin, error);
+        if (status != TALLY_OK && error != NULL) error->position = i;
+    }
+    if (status == TALLY_OK && (signing->flags & TALLY_SIGNING_REQUIRED) != 0 && !tally_signer_is_set(signer) &&
+        (signer->writable || signer->believed.count == 0)) {
+        return tally_fail(error, TALLY_E_UNSIGNED, "the policy requires a signing key, and none was given");
+    }
+    return status;
+}
+
+/* Where what was signed last is kept: as said, or beside the key. `*used` false: nowhere. */
+static tally_status find_state(const tally_head_signer *signer, const tally_signing *signing, tally_outside *place,
+                               bool *used, tally_error *error)
+{
+    char beside[TALLY_PATH_MAX];
+    tally_text path = signing->state_path;
+    if (path.length == 0 && signing->key_path.length != 0) {
+        int length = snprintf(beside, sizeof beside, "%.*s.signed", (int)signing->key_path.length,
+                              signing->key_path.bytes);
+        if (length < 0 || (size_t)length >= sizeof beside)
+            return tally_fail(error, TALLY_E_LENGTH, "the path of the signer's memory is too long");
+        path = (tally_text){beside, (size_t)length};
+    }
+    *used = path.length != 0;
+    if (!*used) return TALLY_OK;
+    return tally_outside_init(place, signer->folder, path, "the signer's memory", error);
+}
+
+static tally_status open_state(tally_head_signer *signer, const tally_signing *signing, tally_error *error)
+{
+    tally_outside place;
+    bool used;
+    if (!tally_signer_is_set(signer) || !signer->writable) return TALLY_OK;
+    tally_status status = find_state(signer, signing, &place, &used, error);
+    if (status != TALLY_OK || !used) return status;
+    status = tally_state_open(&signer->state, &place, signer->origin, error);
+    signer->guarded = status == TALLY_OK;
+    return status;
+}
+
+static tally_status take_remembered(tally_head_signer *signer, const char *note, size_t length, tally_error *error)
+{
+    tally_checkpoint checkpoint;
+    tally_status status = tally_checkpoint_read(note, length, &checkpoint, error);
+    if (status == TALLY_OK) status = take_origin(signer, &checkpoint, "the remembered head", error);
+    if (status == TALLY_OK) status = check_note(signer, note, length, false, error);
+    if (status == TALLY_OK) signer->remembered = (tally_known_head){true, checkpoint.size, checkpoint.root};
+    return status;
+}
+
+static tally_status open_remembered(tally_head_signer *signer, const tally_signing *signing, tally_error *error)
+{
+    const tally_platform *platform = signer->platform;
+    size_t length;
+    if (signing->remembered.length != 0)
+        return take_remembered(signer, signing->remembered.bytes, signing->remembered.length, error);
+    if (signing->remembered_path.length == 0) return TALLY_OK;
+    tally_status status = tally_outside_init(&signer->remembered_place, signer->folder, signing->remembered_path,
+                                             "the remembered head", error);
+    if (status != TALLY_OK) return status;
+    char *note = platform->allocate(platform->context, TALLY_NOTE_BYTES_MAX);
+    if (note == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for a checkpoint");
+    status = tally_outside_read(&signer->remembered_place, false, note, TALLY_NOTE_BYTES_MAX, &length, error);
+    if (status == TALLY_OK) status = take_remembered(signer, note, length, error);
+    else if (status == TALLY_E_NOT_FOUND) status = TALLY_OK; /* the first time */
+    platform->release(platform->context, note);
+    return status;
+}
+
+static tally_status open_mirror(tally_head_signer *signer, const tally_signing *signing, tally_error *error)
+{
+    signer->mirror = signing->mirror;
+    signer->mirror_data = signing->mirror_data;
+    if (signing->mirror_path.length == 0) return TALLY_OK;
+    return tally_outside_init(&signer->mirror_place, signer->folder, signing->mirror_path, "the mirror", error);
+}
+
+/* The newest of what this store's signer is known to have signed. */
+static void find_last(tally_head_signer *signer)
+{
+    if (signer->newest_length != 0)
+        signer->last = (tally_known_head){true, signer->newest_size, signer->newest_root};
+    if (signer->guarded && signer->state.last.sequence != 0 &&
+        (!signer->last.set || signer->state.last.size > signer->last.size))
+        signer->last = (tally_known_head){true, signer->state.last.size, signer->state.last.root};
+}
+
+/* Who only reads, and asks for no proofs, is not kept out by what proofs are made of. */
+static tally_status without_notes(tally_head_signer *signer)
+{
+    tally_notes_close(&signer->notes);
+    signer->newest_length = 0;
+    return TALLY_OK;
+}
+
+tally_status tally_signer_open(tally_head_signer *signer, const tally_folder *folder, const tally_signing *signing,
+                               const char *origin, bool writable, tally_error *error)
+{
+    memset(signer, 0, sizeof *signer);
+    signer->platform = folder->platform;
+    signer->folder = folder;
+    signer->writable = writable;
+    (void)tally_text_copy(signer->origin, sizeof signer->origin, origin, strlen(origin));
+    tally_tree_init(&signer->tree, folder, writable);
+    tally_status status = tally_notes_open(&signer->notes, folder, writable, error);
+    if (status == TALLY_OK && signing != NULL) status = open_keys(signer, signing, error);
+    if (status == TALLY_OK) status = load_newest(signer, error);
+    if (status != TALLY_OK && !writable && signing == NULL) status = without_notes(signer);
+    if (status == TALLY_OK && signing != NULL) {
+        signer->flags = signing->flags;
+        if (status == TALLY_OK) status = open_state(signer, signing, error);
+        if (status == TALLY_OK) status = open_remembered(signer, signing, error);
+        if (status == TALLY_OK) status = open_mirror(signer, signing, error);
+        if (status == TALLY_OK && signer->newest_length != 0 && signer->believed.count != 0) {
+            status = check_note(signer, signer->newest, signer->newest_length,
+                                (signing->flags & TALLY_SIGNING_REQUIRED) != 0, error);
+        }
+    }
+    if (status == TALLY_OK) find_last(signer);
+    return status;
+}
+
+void tally_signer_close(tally_head_signer *signer)
+{
+    if (signer->platform == NULL) return;
+    tally_signing_key_close(&signer->key);
+    tally_signing_key_close(&signer->old_key);
+    if (signer->guarded) tally_state_close(&signer->state);
+    tally_tree_free(&signer->tree);
+    tally_notes_close(&signer->notes);
+    signer->platform->release(signer->platform->context, signer->newest);
+    memset(signer, 0, sizeof *signer);
+}
+
+/* ------------------------------------------------------------------------------------------ checks */
+
+static tally_status shorter(uint64_t events, uint64_t signed_events, const char *what, tally_error *error)
+{
+    return tally_fail_at(error, TALLY_E_ROLLBACK, events,
+                         "the log has %" PRIu64 " events, and %s says that a head over %" PRIu64
+                         " was signed: an older copy was put back, or its end is lost",
+                         events, what, signed_events);
+}
+
+tally_status tally_signer_admit(const tally_head_signer *signer, uint64_t events, tally_error *error)
+{
+    if (signer->guarded && signer->state.last.size > events)
+        return shorter(events, signer->state.last.size, "the signer's memory", error);
+    if (signer->remembered.set && signer->remembered.size > events)
+        return shorter(events, signer->remembered.size, "the remembered head", error);
+    if (signer->newest_length == 0 || signer->newest_size <= events || !signer->writable) return TALLY_OK;
+    char path[TALLY_PATH_MAX];
+    (void)tally_folder_join(signer->folder, TALLY_NAME_CHECKPOINTS, path, NULL);
+    (void)tally_fail_os(error, TALLY_E_DAMAGED, 0, path,
+                        "the log ends at %" PRIu64 ", and CHECKPOINTS has a signed head over %" PRIu64
+                        " events, which had been durable; read-only and salvage still work",
+                        events, signer->newest_size);
+    if (error != NULL) error->position = events;
+    return TALLY_E_DAMAGED;
+}
+
+static tally_status differs(uint64_t size, const char *what, tally_error *error)
+{
+    return tally_fail_at(error, TALLY_E_ROLLBACK, size,
+                         "the first %" PRIu64 " events are not those of %s: this is another history", size, what);
+}
+
+/* That the log's first events have the root; the tree is believed or made for it. */
+static tally_status check_head(tally_head_signer *signer, const tally_view *view, const tally_known_head *head,
+                               const char *what, tally_error *error)
+{
+    tally_hash root;
+    tally_tree *tree = &signer->tree;
+    if (!head->set || head->size == 0) return TALLY_OK;
+    tally_status status = tally_tree_update(tree, view, head->size, UINT64_MAX, error);
+    if (status == TALLY_OK) status = tally_tree_root(tree, view, head->size, &root, error);
+    if (status != TALLY_OK) return status;
+    return memcmp(&root, &head->root, sizeof root) == 0 ? TALLY_OK : differs(head->size, what, error);
+}
+
+tally_status tally_signer_check(tally_head_signer *signer, const tally_view *view, uint64_t events,
+                                tally_error *error)
+{
+    bool reached = signer->newest_length != 0 && signer->newest_size <= events;
+    tally_known_head newest = {reached, signer->newest_size, signer->newest_root};
+    tally_known_head state = {signer->guarded, signer->state.last.size, signer->state.last.root};
+    const tally_known_head *largest = &newest;
+    if (view == NULL) return TALLY_OK;
+    if (state.set && (!largest->set || state.size > largest->size)) largest = &state;
+    if (signer->remembered.set && (!largest->set || signer->remembered.size > largest->size)) largest = &signer->remembered;
+    /* The largest first: the others are proven from it. One that nobody we know has signed could be of the same hand
+     * as the tree's files. */
+    if (largest->set && largest->size != 0 && (largest != &newest || signer->newest_believed))
+        (void)tally_tree_anchor(&signer->tree, largest->size, &largest->root);
+    tally_status status = check_head(signer, view, &state, "the signer's memory", error);
+    if (status == TALLY_OK) status = check_head(signer, view, &signer->remembered, "the remembered head", error);
+    if (status == TALLY_OK) status = check_head(signer, view, &newest, "CHECKPOINTS", error);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------ making */
+
+typedef struct making {
+    uint64_t size;
+    tally_hash root;
+    tally_hash hashes[TALLY_CONSISTENCY_HASHES_MAX];
+    size_t count;
+    tally_hash old_root;
+    uint64_t old_size;
+    char text[TALLY_CHECKPOINT_TEXT_MAX];
+    size_t text_length;
+    char note[4096];
+    size_t length;
+} making;
+
+/* That the tree extends what was signed, by a proof that anybody could check. */
+static tally_status prove_extension(tally_head_signer *signer, const tally_view *view, making *head, tally_error *error)
+{
+    tally_hash roots[2];
+    head->old_size = signer->last.set ? signer->last.size : 0;
+    if (head->old_size > head->size) return shorter(head->size, head->old_size, "the signer", error);
+    tally_status status = tally_tree_consistency(&signer->tree, view, head->old_size, head->size, head->hashes,
+                                                 &head->count, roots, error);
+    if (status != TALLY_OK) return status;
+    head->root = roots[1];
+    head->old_root = roots[0];
+    if (!signer->last.set || memcmp(&roots[0], &signer->last.root, sizeof roots[0]) == 0) return TALLY_OK;
+    return differs(head->old_size, "what was signed last", error);
+}
+
+static tally_status write_text(const tally_head_signer *signer, making *head, tally_error *error)
+{
+    tally_lines_writer writer = {head->text, sizeof head->text, 0};
+    tally_checkpoint_put(&writer, (tally_text){signer->origin, strlen(signer->origin)}, head->size, &head->root);
+    return tally_lines_done(&writer, &head->text_length, error);
+}
+
+static tally_status sign_with(const tally_signing_key *key, const making *head, tally_lines_writer *writer,
+                              tally_error *error)
+{
+    uint8_t signature[TALLY_SIGNATURE_BYTES];
+    tally_sign_request request = {.note = {head->text, head->text_length},
+                                  .old_size = head->old_size,
+                                  .old_root = head->old_root,
+                                  .new_size = head->size,
+                                  .new_root = head->root,
+                                  .consistency = head->hashes,
+                                  .consistency_count = head->count};
+    tally_status status = tally_signing_key_sign(key, &request, signature, error);
+    if (status == TALLY_OK) tally_note_put_line(writer, &key->public_key, signature, sizeof signature);
+    return status;
+}
+
+static tally_status sign(tally_head_signer *signer, making *head, tally_error *error)
+{
+    tally_lines_writer writer = {head->note, sizeof head->note, 0};
+    tally_lines_put(&writer, head->text, head->text_length);
+    tally_lines_put_text(&writer, "\n");
+    tally_status status = sign_with(&signer->key, head, &writer, error);
+    if (status == TALLY_OK && signer->both_left != 0) status = sign_with(&signer->old_key, head, &writer, error);
+    return status == TALLY_OK ? tally_lines_done(&writer, &head->length, error) : status;
+}
+
+static void count_mirror(tally_head_signer *signer, tally_status status, const tally_error *error)
+{
+    if (status == TALLY_OK) return;
+    signer->mirror_failures++;
+    (void)snprintf(signer->failure, sizeof signer->failure, "%s", error->message);
+}
+
+/* Given away: the head stands, whatever becomes of these. */
+static void give_away(tally_head_signer *signer, const char *note, size_t length)
+{
+    tally_error error = {.status = TALLY_OK};
+    if (tally_outside_is_used(&signer->remembered_place))
+        count_mirror(signer, tally_outside_replace(&signer->remembered_place, note, length, &error), &error);
+    if (tally_outside_is_used(&signer->mirror_place))
+        count_mirror(signer, tally_outside_replace(&signer->mirror_place, note, length, &error), &error);
+    if (signer->mirror == NULL) return;
+    int32_t answer = signer->mirror(signer->mirror_data, note, length);
+    if (answer == 0) return;
+    tally_status status = tally_fail(&error, TALLY_E_IO, "the mirror's callback failed: it answered %d", (int)answer);
+    count_mirror(signer, status, &error);
+}
+
+static bool has_mirror(const tally_head_signer *signer)
+{
+    return signer->mirror != NULL || tally_outside_is_used(&signer->mirror_place);
+}
+
+static tally_status adopt_newest(tally_head_signer *signer, const char *note, size_t length, uint64_t size,
+                                 const tally_hash *root, tally_error *error)
+{
+    const tally_platform *platform = signer->platform;
+    if (signer->newest == NULL) signer->newest = platform->allocate(platform->context, TALLY_NOTE_BYTES_MAX);
+    if (signer->newest == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for a checkpoint");
+    memcpy(signer->newest, note, length);
+    signer->newest_length = length;
+    signer->newest_size = size;
+    signer->newest_root = *root;
+    signer->newest_believed = true;
+    return TALLY_OK;
+}
+
+static tally_status keep(tally_head_signer *signer, const tally_view *view, const making *head, tally_error *error)
+{
+    uint32_t flags = has_mirror(signer) ? TALLY_NOTE_PINNED : 0;
+    tally_status status = tally_notes_append(&signer->notes, head->note, head->length, flags, error);
+    if (status != TALLY_OK) return status;
+    (void)tally_notes_tidy(&signer->notes, view, NULL); /* what is too much is dropped another time */
+    return adopt_newest(signer, head->note, head->length, head->size, &head->root, error);
+}
+
+static bool is_covered(const tally_head_signer *signer, uint64_t size)
+{
+    return signer->newest_length != 0 && signer->newest_size >= size && signer->both_left != 2;
+}
+
+tally_status tally_signer_make(tally_head_signer *signer, const tally_view *view, uint64_t size, tally_error *error)
+{
+    making head = {.size = size};
+    if (is_covered(signer, size)) return TALLY_OK;
+    tally_status status = tally_tree_update(&signer->tree, view, size, UINT64_MAX, error);
+    if (status == TALLY_OK) status = prove_extension(signer, view, &head, error);
+    if (status == TALLY_OK) status = write_text(signer, &head, error);
+    if (status == TALLY_OK && signer->guarded && (!signer->last.set || size > signer->state.last.size))
+        status = tally_state_write(&signer->state, size, &head.root, error);
+    if (status != TALLY_OK) return status;
+    /* From here on it counts as signed, whether or not anybody sees it. */
+    signer->last = (tally_known_head){true, size, head.root};
+    status = sign(signer, &head, error);
+    if (status == TALLY_OK) status = keep(signer, view, &head, error);
+    if (status != TALLY_OK) return status;
+    if (signer->both_left != 0 && --signer->both_left == 0) tally_signing_key_close(&signer->old_key);
+    give_away(signer, head.note, head.length);
+    return TALLY_OK;
+}
+
+tally_status tally_signer_make_unsigned(tally_head_signer *signer, const tally_view *view, uint64_t size, char *note,
+                                        size_t capacity, size_t *needed, tally_error *error)
+{
+    tally_hash root;
+    tally_lines_writer writer = {note, capacity, 0};
+    tally_status status = tally_tree_update(&signer->tree, view, size, UINT64_MAX, error);
+    if (status == TALLY_OK) status = tally_tree_root(&signer->tree, view, size, &root, error);
+    if (status != TALLY_OK) return status;
+    tally_checkpoint_put(&writer, (tally_text){signer->origin, strlen(signer->origin)}, size, &root);
+    return tally_lines_done(&writer, needed, error);
+}
+
+tally_status tally_signer_refresh(tally_head_signer *signer, tally_error *error)
+{
+    tally_status status = tally_notes_refresh(&signer->notes, error);
+    if (status == TALLY_OK) status = load_newest(signer, error);
+    return status;
+}
+
+tally_status tally_signer_keep(tally_head_signer *signer, const tally_view *view, uint64_t size, const char *note,
+                               size_t length, const tally_text *witnesses, size_t witness_count, tally_error *error)
+{
+    tally_text keys[TALLY_BELIEVED_MAX];
+    tally_checkpoint checkpoint;
+    tally_hash root;
+    for (size_t i = 0; i < signer->believed.count; i++)
+        keys[i] = (tally_text){signer->believed.vkeys[i], strlen(signer->believed.vkeys[i])};
+    if (signer->believed.count == 0) return tally_fail(error, TALLY_E_UNKNOWN_KEY, "no key of the log is known");
+    tally_policy policy = {.size = sizeof policy,
+                           .keys = keys,
+                           .key_count = signer->believed.count,
+                           .witnesses = witnesses,
+                           .witness_count = witness_count,
+                           .origin = {signer->origin, strlen(signer->origin)}};
+    tally_status status = tally_checkpoint_verify(note, length, &policy, &checkpoint, NULL, error);
+    if (status != TALLY_OK) return status;
+    if (checkpoint.size > size)
+        return tally_fail_at(error, TALLY_E_PROOF, size, "the note is a head over more events than the log has");
+    status = tally_tree_update(&signer->tree, view, checkpoint.size, UINT64_MAX, error);
+    if (status == TALLY_OK) status = tally_tree_root(&signer->tree, view, checkpoint.size, &root, error);
+    if (status != TALLY_OK) return status;
+    if (memcmp(&root, &checkpoint.root, sizeof root) != 0)
+        return tally_fail_at(error, TALLY_E_PROOF, checkpoint.size, "the note is no head of this log");
+    status = tally_notes_append(&signer->notes, note, length, TALLY_NOTE_PINNED, error);
+    if (status != TALLY_OK || (signer->newest_length != 0 && checkpoint.size < signer->newest_size)) return status;
+    return adopt_newest(signer, note, length, checkpoint.size, &root, error);
+}
+
+/* The new key may have its own memory; it begins with what the old one knew. */
+static tally_status change_state(tally_head_signer *signer, const tally_signing *signing, tally_error *error)
+{
+    tally_state_file state;
+    tally_outside place;
+    bool used;
+    tally_status status = find_state(signer, signing, &place, &used, error);
+    if (status != TALLY_OK || !used) return status;
+    if (signer->guarded && strcmp(place.name, signer->state.place.name) == 0 &&
+        strcmp(place.folder.path, signer->state.place.folder.path) == 0)
+        return TALLY_OK; /* the same one */
+    status = tally_state_open(&state, &place, signer->origin, error);
+    if (status != TALLY_OK) return status;
+    if (signer->last.set && state.last.size < signer->last.size)
+        status = tally_state_write(&state, signer->last.size, &signer->last.root, error);
+    if (status != TALLY_OK) {
+        tally_state_close(&state);
+        return status;
+    }
+    if (signer->guarded) tally_state_close(&signer->state);
+    signer->guarded = true;
+    signer->state = state;
+    return TALLY_OK;
+}
+
+tally_status tally_signer_prepare(tally_head_signer *signer, const tally_signing_key *key,
+                                  const tally_signing *signing, tally_error *error)
+{
+    tally_text vkey = {key->vkey, strlen(key->vkey)};
+    tally_status status = tally_believed_add(&signer->believed, vkey, signer->origin, error);
+    return status == TALLY_OK ? change_state(signer, signing, error) : status;
+}
+
+void tally_signer_rotate(tally_head_signer *signer, tally_signing_key *key)
+{
+    tally_signing_key_close(&signer->old_key);
+    signer->old_key = signer->key;
+    signer->old_key.public_key.name.bytes = signer->old_key.name;
+    signer->key = *key;
+    signer->key.public_key.name.bytes = signer->key.name;
+    memset(key, 0, sizeof *key);
+    if (signer->old_key.secret != NULL) signer->old_key.secret->public_key.name.bytes = signer->old_key.name;
+    if (signer->key.secret != NULL) signer->key.secret->public_key.name.bytes = signer->key.name;
+    signer->both_left = 2;
+}
+
+void tally_signer_failed(tally_head_signer *signer, tally_status status, const tally_error *error)
+{
+    if (status == TALLY_OK) return;
+    signer->failures++;
+    (void)snprintf(signer->failure, sizeof signer->failure, "%s", error->message);
+}
