@@ -251,8 +251,18 @@ static tally_status add(tally_chain *chain, uint64_t number, uint32_t check, uin
     return pass_sealed(chain, segment, error);
 }
 
+/* The last segment is in the chain as far as it was scanned, or it is not. */
+static tally_status break_at_unreadable(tally_chain *chain, uint64_t number, const tally_error *error)
+{
+    bool scanned = chain->count != 0 && chain->segments[chain->count - 1]->header.number == number;
+    stop(chain, TALLY_CHAIN_BROKEN, number, scanned ? tally_segment_end(chain->segments[chain->count - 1]) : 0);
+    if (error != NULL) chain->why = *error;
+    else (void)tally_fail(&chain->why, TALLY_E_IO, "the segment cannot be read");
+    return TALLY_OK;
+}
+
 tally_status tally_chain_open(tally_chain *chain, const tally_folder *folder, uint32_t check, uint32_t map,
-                              bool writable, tally_error *error)
+                              uint32_t flags, tally_error *error)
 {
     memset(chain, 0, sizeof *chain);
     chain->folder = folder;
@@ -268,11 +278,17 @@ tally_status tally_chain_open(tally_chain *chain, const tally_folder *folder, ui
     if (chain->segments == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for the list of segments");
     bool goes_on = true;
     for (size_t i = 0; status == TALLY_OK && goes_on && i < chain->directory.count; i++) {
-        status = add(chain, chain->directory.numbers[i], check, map, writable, &goes_on, error);
+        uint64_t number = chain->directory.numbers[i];
+        status = add(chain, number, check, map, (flags & TALLY_CHAIN_WRITABLE) != 0, &goes_on, error);
+        if (status == TALLY_E_IO && (flags & TALLY_CHAIN_TOLERANT) != 0) {
+            status = break_at_unreadable(chain, number, error);
+            goes_on = false;
+        }
     }
     chain->any_event = chain->next_position != 0;
-    if (status == TALLY_OK && chain->any_event && !chain->last_known) status = find_last_event(chain, error);
-    return status;
+    if (status != TALLY_OK || !chain->any_event || chain->last_known) return status;
+    status = find_last_event(chain, error);
+    return status == TALLY_E_IO && (flags & TALLY_CHAIN_TOLERANT) != 0 ? TALLY_OK : status;
 }
 
 void tally_chain_free(tally_chain *chain)

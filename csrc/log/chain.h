@@ -47,9 +47,13 @@ typedef struct tally_chain {
 } tally_chain;
 
 /* Whatever is wrong with bytes is in the chain, not in the status: that is TALLY_E_NOT_FOUND no directory,
- * E_NO_MEMORY, E_IO, E_DENIED. Free it in any case. */
+ * E_NO_MEMORY, E_IO, E_DENIED. Free it in any case.
+ * TALLY_CHAIN_WRITABLE opens unsealed files for writing too. With TALLY_CHAIN_TOLERANT bytes that cannot be read end
+ * the chain as broken ones do. */
+#define TALLY_CHAIN_WRITABLE 1u
+#define TALLY_CHAIN_TOLERANT 2u
 tally_status tally_chain_open(tally_chain *chain, const tally_folder *folder, uint32_t check, uint32_t map,
-                              bool writable, tally_error *error);
+                              uint32_t flags, tally_error *error);
 void tally_chain_free(tally_chain *chain);
 
 /* Says where and why the chain ends, and why that is no good. */

@@ -45,7 +45,7 @@ static tally_status stand(tally_follow *follow, uint64_t next_position, uint64_t
 static tally_status take_chain(tally_follow *follow, tally_found *found, tally_error *error)
 {
     tally_chain chain;
-    tally_status status = tally_chain_open(&chain, follow->folder, follow->check, follow->map, false, error);
+    tally_status status = tally_chain_open(&chain, follow->folder, follow->check, follow->map, 0, error);
     if (status == TALLY_OK && chain.end == TALLY_CHAIN_UNKNOWN) {
         status =
             tally_chain_refuse(&chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one", error);

@@ -73,7 +73,7 @@ static tally_status fill(tally_scan *scan, uint64_t offset, size_t length, tally
     status = tally_file_read(folder_of(scan), scan->segment->name, scan->segment->file, offset, scan->buffer, wanted,
                              &scan->buffer_used, error);
     scan->buffer_offset = offset;
-    if (status == TALLY_OK && scan->chunk < CHUNK_LARGEST) scan->chunk *= 4;
+    if (status == TALLY_OK && scan->chunk < CHUNK_LARGEST && !scan->careful) scan->chunk *= 4;
     return status;
 }
 

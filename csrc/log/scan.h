@@ -30,6 +30,7 @@ typedef struct tally_scan {
     uint64_t buffer_offset; /* in the file, of what the buffer holds */
     size_t buffer_used;
     size_t chunk; /* to read at once: rises while there is something to read */
+    bool careful; /* … but not where reading has failed: then no more is read than is asked for */
 } tally_scan;
 
 /* Begins behind the commit before `next_commit`; `offset` TALLY_SEGMENT_HEADER_BYTES and the header's own numbers

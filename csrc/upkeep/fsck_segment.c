@@ -45,8 +45,8 @@ static const char *compare_stream(segment_run *at, const tally_piece *piece, tal
         *status = TALLY_E_NO_MEMORY;
         return NULL;
     }
-    /* Behind lost events a stream may begin anywhere; its second event from there on is compared again. */
-    bool certain = head->certain && (at->run->expects || head->next_version != 0);
+    /* Behind lost events a stream may go on anywhere; its second event from there on is compared again. */
+    bool certain = head->certain;
     if (piece->core.version != head->next_version) {
         if (certain || piece->core.version < head->next_version) reason = "the version does not go on in its stream";
     } else if (memcmp(piece->core.stream_prev, head->next_version == 0 ? zero : head->last_hash, 32) != 0) {

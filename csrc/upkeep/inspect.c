@@ -26,6 +26,13 @@ void tally_inspect_end(tally_inspection *inspection) { tally_scan_end(&inspectio
 
 /* ------------------------------------------------------------------------------- one thing at a time */
 
+/* Reads no more than what is asked for from here on. */
+static void be_careful(tally_inspection *inspection)
+{
+    inspection->scan.careful = true;
+    inspection->scan.chunk = TALLY_MARK_BYTES;
+}
+
 static tally_status read_frame(tally_inspection *inspection, uint64_t offset, tally_frame *frame, tally_error *why,
                                tally_error *error)
 {
@@ -99,7 +106,7 @@ static tally_status find_next(tally_inspection *inspection, uint64_t *offset, bo
         tally_status status = tally_scan_bytes(&inspection->scan, at, TALLY_MARK_BYTES, &bytes, &available, error);
         if (status == TALLY_E_NO_MEMORY) return status;
         if (status != TALLY_OK) {
-            inspection->scan.chunk = PAGE;
+            be_careful(inspection);
             at = (at | (PAGE - 1)) - 7; /* and 8 more */
             *all_zero = false;
             continue;
@@ -140,7 +147,7 @@ tally_status tally_inspect_next(tally_inspection *inspection, tally_piece *piece
     tally_status status = read_piece(inspection, inspection->offset, piece, &is_one, &local);
     if (status == TALLY_E_IO) {
         /* A failure that passes is none, and one of what lies behind, and was read ahead, is not one of this. */
-        inspection->scan.chunk = PAGE;
+        be_careful(inspection);
         status = read_piece(inspection, inspection->offset, piece, &is_one, &local);
     }
     if (status != TALLY_OK) {

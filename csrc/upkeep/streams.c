@@ -17,7 +17,8 @@ static tally_stream_at *find(const tally_streams *streams, const uint8_t key[16]
 static bool grow(tally_streams *streams)
 {
     const tally_platform *platform = streams->platform;
-    tally_streams larger = {platform, NULL, streams->capacity == 0 ? 1024 : streams->capacity * 2, streams->count};
+    tally_streams larger = {platform, NULL, streams->capacity == 0 ? 1024 : streams->capacity * 2, streams->count,
+                            streams->doubted};
     larger.slots = platform->allocate(platform->context, larger.capacity * sizeof *larger.slots);
     if (larger.slots == NULL) return false;
     memset(larger.slots, 0, larger.capacity * sizeof *larger.slots);
@@ -39,7 +40,8 @@ tally_stream_at *tally_streams_at(tally_streams *streams, tally_text name)
     if (!at->used) {
         memset(at, 0, sizeof *at);
         memcpy(at->key, digest, sizeof at->key);
-        at->used = at->certain = true;
+        at->used = true;
+        at->certain = !streams->doubted;
         streams->count++;
     }
     return at;
@@ -47,6 +49,7 @@ tally_stream_at *tally_streams_at(tally_streams *streams, tally_text name)
 
 void tally_streams_doubt(tally_streams *streams)
 {
+    streams->doubted = true;
     for (size_t i = 0; i < streams->capacity; i++) streams->slots[i].certain = false;
 }
 

@@ -21,6 +21,7 @@ typedef struct tally_streams {
     tally_stream_at *slots;
     size_t capacity; /* a power of two, or 0 */
     size_t count;
+    bool doubted; /* events have been lost: a stream that is new here may have begun before */
 } tally_streams;
 
 /* The place of a stream, made when it is new; lent until the next call. NULL: no memory. */

@@ -52,7 +52,7 @@ tally_status tally_work_open_chain(tally_chain *chain, const tally_folder *folde
     }
     if (status != TALLY_OK) return status;
     /* Never mapped: a media error would end the process. */
-    status = tally_chain_open(chain, folder, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, error);
+    status = tally_chain_open(chain, folder, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, TALLY_CHAIN_TOLERANT, error);
     if (status != TALLY_OK) tally_chain_free(chain);
     return status;
 }

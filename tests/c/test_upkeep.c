@@ -559,3 +559,35 @@ TEST(each_call_that_fails_leaves_no_half_salvage)
     }
     end();
 }
+
+/* A page of a segment that the device does not give any more. */
+static uint64_t bad_from;
+static tally_status read_around(void *context, tally_file file, void *to, size_t length, uint64_t offset, size_t *done,
+                                int32_t *os_error)
+{
+    if (offset < bad_from + 4096 && offset + length > bad_from) {
+        *done = 0;
+        *os_error = 5;
+        return TALLY_E_IO;
+    }
+    return world->read_at(context, file, to, length, offset, done, os_error);
+}
+
+TEST(a_page_that_cannot_be_read_costs_what_lies_in_it)
+{
+    begin();
+    fill(6);
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    tally_platform failing = *world;
+    failing.read_at = read_around;
+    bad_from = (place_of(0, 4) + 5000) & ~UINT64_C(4095); /* inside the third event */
+    tally_upkeep_options options = {.size = sizeof options, .user_data = &findings, .platform = &failing};
+    REQUIRE_STATUS(tally_fsck("/s", 2, &options, take, &checked, &error), TALLY_OK);
+    CHECK_EQ(checked.events, 5);
+    CHECK(checked.bad_events >= 1);
+    REQUIRE_STATUS(tally_salvage("/s", 2, "/t", 2, &options, &salvaged, &error), TALLY_OK);
+    CHECK_EQ(salvaged.copied, 5);
+    CHECK_EQ(salvaged.lost, 1);
+    finds_nothing("/t", 6);
+    end();
+}

@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             tally_segment_release(segment);
         }
     }
-    holds(tally_chain_open(&chain, &folder, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, &error) == TALLY_OK);
+    holds(tally_chain_open(&chain, &folder, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, 0, &error) == TALLY_OK);
     holds(tally_evidence_gather(&chain, &evidence, &error) == TALLY_OK);
     holds(evidence.proven <= chain.next_position);
     tally_chain_free(&chain);
