@@ -135,7 +135,7 @@ static tally_status lookup_value(const tally_view *view, uint64_t from, uint64_t
         uint32_t before = events_below(view, i - 1, end);
         for (;;) {
             bool found;
-            bool has;
+            bool has = false;
             uint32_t ordinal = 0;
             tally_status status = tally_ask_candidate(segment, idempotency, value, before, &found, &ordinal, error);
             if (status != TALLY_OK) return status;
@@ -196,7 +196,7 @@ static tally_status count_before(tally_segment *segment, uint32_t high, int64_t 
     for (;;) {
         while (high - low > stride || (high > low && stride == 1)) {
             uint32_t middle = low + (high - low) / 2;
-            int64_t its;
+            int64_t its = 0;
             if (stride == 64 && middle / 64 * 64 > low) middle = middle / 64 * 64;
             tally_status status = time_of(segment, middle, &its, error);
             if (status != TALLY_OK) return status;

@@ -79,10 +79,10 @@ static tally_status take_header(tally_segment *segment, const tally_segment_head
 tally_status tally_segment_new(const tally_folder *folder, const tally_segment_header *header, uint32_t check,
                                tally_file file, tally_tail *tail, tally_segment **segment, tally_error *error)
 {
-    tally_segment *made;
+    tally_segment *made = NULL;
     *segment = NULL;
     tally_status status = make(folder, header->number, header->generation, check, file, &made, error);
-    if (status != TALLY_OK) return status;
+    if (made == NULL) return status;
     made->tail = tail;
     status = take_header(made, header, error);
     if (status == TALLY_OK) *segment = made;

@@ -38,7 +38,7 @@ static tally_status read_event(chain *walk, uint64_t position, tally_event *even
 
 static tally_status step(chain *walk, uint64_t position, tally_error *error)
 {
-    tally_event event;
+    tally_event event = {.core = NULL};
     tally_core core;
     tally_status status = read_event(walk, position, &event, error);
     if (status == TALLY_OK) status = tally_core_decode(event.core, &core, error);

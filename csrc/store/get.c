@@ -94,7 +94,7 @@ tally_status tally_store_find_id(tally_store *store, const tally_uuid *id, uint6
     } else {
         status = tally_lookup_id(now.look.view, 0, now.look.end, id->bytes, &found, error);
     }
-    if (status == TALLY_OK) *position = found;
+    if (status == TALLY_OK && position != NULL) *position = found;
     end(&now);
     return status;
 }
@@ -119,7 +119,7 @@ tally_status tally_store_find_version(tally_store *store, tally_text stream, uin
     } else if (status == TALLY_OK) {
         status = tally_lookup_version(now.look.view, now.look.end, stream, version, &found, error);
     }
-    if (status == TALLY_OK) *position = found;
+    if (status == TALLY_OK && position != NULL) *position = found;
     end(&now);
     return status;
 }
@@ -136,7 +136,7 @@ tally_status tally_store_stream_head(tally_store *store, tally_text stream, tall
         status =
             tally_lookup_stream(now.look.view, now.look.end, stream, &found.next_version, &found.last_position, error);
     }
-    if (status == TALLY_OK) *head = found;
+    if (status == TALLY_OK && head != NULL) *head = found;
     end(&now);
     return status;
 }

@@ -68,7 +68,7 @@ static tally_status list(tally_store_body *body, uint32_t what, tally_text prefi
     tally_status status = tally_store_view_now(body, &look, error);
     if (status != TALLY_OK) return status;
     if (look.view != NULL) {
-        tally_listing *listing;
+        tally_listing *listing = NULL;
         status = tally_listing_new(look.view, look.end, kinds[what], prefix, after, &listing, error);
         if (status == TALLY_OK) status = fill(listing, page, error);
         tally_listing_free(listing);
@@ -89,7 +89,7 @@ tally_status tally_store_list(tally_store *store, uint32_t what, tally_text pref
     if (status != TALLY_OK) return status;
     status = check(what, prefix, after, &page, count, error);
     if (status == TALLY_OK) status = list(body, what, prefix, after, &page, error);
-    if (status == TALLY_OK) *count = page.count;
+    if (status == TALLY_OK && count != NULL) *count = page.count;
     tally_gate_leave(&call);
     return status;
 }

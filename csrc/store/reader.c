@@ -27,10 +27,12 @@ static void free_body(tally_reader_body *body)
     platform->release(platform->context, body);
 }
 
-/* The list is left last: when the store finds it empty, nobody needs the store any more. */
+/* The list is left last: when the store finds it empty, nobody needs the store any more. In a forked child the locks
+ * may be held by threads that do not exist. */
 static enum tally_finish finish(tally_slot *slot)
 {
     tally_reader_body *body = slot->body;
+    if (atomic_load(&slot->forks) != tally_process_forks()) return TALLY_FINISH_NEVER;
     if (tally_fence_all() != TALLY_OK) return TALLY_FINISH_NEVER;
     if (!tally_gate_is_quiet(slot)) return TALLY_FINISH_LATER;
     tally_view_release(body->view);
@@ -61,16 +63,17 @@ static tally_reader_body *shut_all(tally_store_body *body)
     return mine;
 }
 
-void tally_readers_close(tally_store_body *body)
+/* Who finishes deferred closes may not wait: those of the readers may be the next ones of his list. */
+void tally_readers_close(tally_store_body *body, bool may_wait)
 {
     uint32_t round = 0;
     do {
         for (tally_reader_body *reader = shut_all(body); reader != NULL;) {
             tally_reader_body *next = reader->closing;
-            tally_close_shut(reader->slot, true);
+            tally_close_shut(reader->slot, may_wait);
             reader = next;
         }
-        if (tally_thread_in_callback()) return;
+        if (!may_wait || tally_thread_in_callback()) return;
         tally_close_deferred();
         if (atomic_load(&body->reader_count) != 0) tally_gate_backoff(&round);
     } while (atomic_load(&body->reader_count) != 0);
@@ -127,7 +130,7 @@ static tally_status open_reader(tally_store_body *store, const tally_query *quer
 {
     tally_reader_body *body = NULL;
     tally_status status = make(store, query, &body, error);
-    if (status != TALLY_OK) return status;
+    if (body == NULL) return status;
     status = tally_gate_new(&body->slot, TALLY_HANDLE_READER, body, TALLY_SLOT_OWNS_FILES, &steps, error);
     if (status != TALLY_OK) {
         free_body(body);

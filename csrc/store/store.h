@@ -84,7 +84,7 @@ tally_status tally_store_refresh(tally_store_body *body, tally_error *error);
 
 /* By the readers (store/reader.c): closes all readers of a store; close calls it before it waits. Each
  * reader's handle answers TALLY_E_CLOSED from then on; returns when no call is inside one and all are freed,
- * or, on a thread inside a callback, leaves what is busy to the deferred close. */
+ * or, on a thread inside a callback or that may not wait, leaves what is busy to the deferred close. */
 void tally_readers_close(tally_store_body *body, bool may_wait);
 
 #endif

@@ -715,3 +715,34 @@ TEST(reading_without_memory_or_files_fails_and_leaks_nothing)
         end();
     }
 }
+
+/* ------------------------------------------------------------------------------------------- callbacks */
+
+static int32_t close_the_store(void *user_data, const tally_notice *notice)
+{
+    tally_reader *inside = NULL;
+    size_t count;
+    (void)user_data;
+    (void)notice;
+    CHECK_STATUS(tally_reader_open(store, NULL, &inside, NULL), TALLY_OK);
+    CHECK_STATUS(tally_reader_next(inside, events, 10, &count, NULL), TALLY_OK);
+    CHECK_EQ(count, 1);
+    tally_store *same = store;
+    CHECK_STATUS(tally_store_close(&same), TALLY_OK);
+    CHECK_STATUS(tally_reader_next(inside, events, 10, &count, NULL), TALLY_E_CLOSED);
+    CHECK_STATUS(tally_reader_close(&inside), TALLY_OK);
+    return TALLY_HANDLER_DONE;
+}
+
+TEST(a_store_that_is_closed_inside_a_handler_closes_its_readers_first)
+{
+    begin();
+    tally_handler_id id;
+    CHECK_STATUS(tally_store_on(store, text(""), close_the_store, NULL, NULL, &id, &error), TALLY_OK);
+    CHECK_STATUS(tally_reader_open(store, NULL, &reader, &error), TALLY_OK);
+    (void)append_one("a", "", TALLY_WRITTEN);
+    size_t count;
+    CHECK_STATUS(tally_reader_next(reader, events, 10, &count, &error), TALLY_E_CLOSED);
+    close_reader();
+    end();
+}
