@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 const { Worker } = require('node:worker_threads');
 
@@ -325,6 +326,56 @@ describe('workers', () => {
       fs.rmSync(`${where}.copy`, { recursive: true, force: true });
     });
   }
+
+  test('that follow see every event once and in order while the writer appends in all ways', { timeout: 60000 }, async () => {
+    const where = freshPath();
+    const count = 6000;
+    const store = openSync(where, { durability: 'written', segmentBytes: 65536 });
+    const readers = [1, 2].map(() =>
+      inWorker(
+        `const store = await open(where, { mode: 'read-only' });
+         let next = 0;
+         let wrong = 0;
+         for await (const event of store.follow({ from: 0 })) {
+           if (event.position !== next++ || event.data.i !== event.position) wrong++;
+           if (next === ${count}) break;
+         }
+         await store.close();
+         parentPort.postMessage({ next, wrong });`,
+        where,
+      ),
+    );
+    const answers = Promise.all(readers.map(message));
+    for (let i = 0; i < count;) {
+      if (i % 7 === 0) store.appendSync(`s/${i % 5}`, 't', { i: i++ });
+      else if (i % 5 === 0) await store.append(`s/${i % 5}`, 't', { i: i++ });
+      else {
+        const size = Math.min(50, count - i);
+        const drafts = Array.from({ length: size }, (_, k) => ({ stream: `s/${k % 5}`, type: 't', data: { i: i + k } }));
+        await store.appendMany(drafts);
+        i += size;
+      }
+    }
+    assert.deepEqual(await answers, [{ next: count, wrong: 0 }, { next: count, wrong: 0 }]);
+    await Promise.all(readers.map((reader) => reader.terminate()));
+    await store.close();
+  });
+
+  test('a second copy of the package in one thread shares the core, and nothing else', () => {
+    const where = freshPath();
+    const files = Object.keys(require.cache).filter((file) => file.startsWith(path.join(root, 'node', 'lib')));
+    const kept = files.map((file) => [file, require.cache[file]]);
+    for (const file of files) delete require.cache[file];
+    const copy = require('tallystick');
+    for (const file of Object.keys(require.cache)) if (file.startsWith(path.join(root, 'node', 'lib'))) delete require.cache[file];
+    for (const [file, module] of kept) require.cache[file] = module;
+    assert.notEqual(copy.openSync, openSync);
+    const store = copy.openSync(where, { durability: 'buffered' });
+    assert.throws(() => openSync(where), { code: 'TALLY_E_LOCKED' });
+    store.appendSync('s', 't', 1);
+    store.closeSync();
+    assert.equal(look(where).events[0].data, 1);
+  });
 
   test('many that come and go', async () => {
     for (let i = 0; i < 5; i++) {
