@@ -131,8 +131,19 @@ static tally_status take(tally_reader_body *body, uint64_t position, size_t want
     return tally_lookup_decode(&place, position, piece->bytes + (place.offset - piece->offset), event, error);
 }
 
+/* A segment whose sections and frames are both damaged cannot be looked through: it is told of once, and passed. */
+static void pass_segment(tally_reader_body *body)
+{
+    const tally_view *view = body->view;
+    size_t i = tally_view_find(view, is_backwards(body) ? body->end - 1 : body->from);
+    uint64_t first = view->segments[i]->header.first_position;
+    uint64_t next = i + 1 < view->segment_count ? view->segments[i + 1]->header.first_position : body->end;
+    if (is_backwards(body)) body->end = first > body->from ? first : body->from;
+    else body->from = next < body->end ? next : body->end;
+}
+
 /* More candidates, when all are used up. `*end`: there are none, or no work is left. */
-static tally_status find(tally_reader_body *body, uint64_t *work, bool *end, tally_error *error)
+static tally_status find(tally_reader_body *body, bool page_is_empty, uint64_t *work, bool *end, tally_error *error)
 {
     *end = false;
     if (next_bit(body, &body->block) != TALLY_BLOCK_EVENTS) return TALLY_OK;
@@ -143,6 +154,7 @@ static tally_status find(tally_reader_body *body, uint64_t *work, bool *end, tal
                 ? tally_match_before(body->match, body->view, body->from, &body->end, work, &body->block, error)
                 : tally_match_next(body->match, body->view, &body->from, body->end, work, &body->block, error);
         body->examined += before - *work;
+        if (status == TALLY_E_DAMAGED && page_is_empty) pass_segment(body); /* else the next call meets it again */
         if (status != TALLY_OK) return status;
     }
     *end = next_bit(body, &body->block) == TALLY_BLOCK_EVENTS;
@@ -171,7 +183,7 @@ tally_status tally_page_fill(tally_reader_body *body, tally_event *events, size_
     while (*count < capacity && status == TALLY_OK) {
         bool ended;
         bool full;
-        status = find(body, &work, &ended, error);
+        status = find(body, *count == 0, &work, &ended, error);
         if (status != TALLY_OK || ended) break;
         uint32_t bit = next_bit(body, &body->block);
         tally_event *event = &events[*count];

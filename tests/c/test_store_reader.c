@@ -359,6 +359,64 @@ static void damage_some(uint32_t map)
     end();
 }
 
+/* Writes over the sections of the first segment: between its last commit and its trailer. */
+static void damage_sections(void)
+{
+    tally_file file;
+    int32_t os_error;
+    tally_file_status status;
+    static uint8_t bytes[TALLY_SEGMENT_BYTES_MIN * 2];
+    size_t done;
+    REQUIRE_STATUS(wrapped->open_file(wrapped->context, "store/00000000.00.seg", TALLY_OPEN_READ | TALLY_OPEN_WRITE, 0,
+                                      &file, &os_error),
+                   TALLY_OK);
+    REQUIRE_STATUS(wrapped->file_status(wrapped->context, file, &status, &os_error), TALLY_OK);
+    REQUIRE(status.size_bytes < sizeof bytes);
+    (void)wrapped->read_at(wrapped->context, file, bytes, sizeof bytes, 0, &done, &os_error);
+    uint64_t data_end = 0;
+    memcpy(&data_end, bytes + done - 128 + 8, 8);
+    REQUIRE(data_end < done);
+    memset(bytes, 0x5a, sizeof bytes);
+    (void)wrapped->write_at(wrapped->context, file, bytes, done - 128 - 7 * 32 - data_end, data_end, &done, &os_error);
+    (void)wrapped->close_file(wrapped->context, file, &os_error);
+}
+
+static void pass_a_lost_segment(uint32_t flags)
+{
+    begin();
+    fill(600);
+    damage(37, 20);
+    damage_sections();
+    reopen();
+    tally_text tag = text("all");
+    tally_query wanted = query();
+    size_t count;
+    uint64_t total = 0;
+    uint32_t damaged = 0;
+    wanted.tags = &tag;
+    wanted.tag_count = 1;
+    wanted.flags = flags;
+    open_reader(&wanted);
+    for (;;) {
+        tally_status status = tally_reader_next(reader, events, 50, &count, &error);
+        total += count;
+        if (status == TALLY_OK && count == 0) break;
+        if (status == TALLY_E_DAMAGED) damaged++;
+        REQUIRE(damaged < 5);
+    }
+    close_reader();
+    CHECK_EQ(damaged, 1);
+    CHECK_EQ(error.status, TALLY_OK);
+    CHECK(total > 300 && total < 514);
+    end();
+}
+
+TEST(a_segment_that_cannot_be_looked_through_is_told_of_once_and_passed_over)
+{
+    pass_a_lost_segment(0);
+    pass_a_lost_segment(TALLY_QUERY_BACKWARDS);
+}
+
 TEST(a_damaged_event_is_told_of_once_and_passed_over) { damage_some(TALLY_MAP_SEALED); }
 TEST(a_damaged_event_is_told_of_without_maps_too) { damage_some(TALLY_MAP_NEVER); }
 
