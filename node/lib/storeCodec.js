@@ -79,12 +79,16 @@ function encode(data, contentType, codec) {
     const made = codec.encode(data);
     if (typeof made === 'string') return [made, codec.contentType];
     if (isBytes(made)) return [bytesOf(made), codec.contentType];
-    throw new ArgumentError(`the codec ${codec.contentType} made ${show(made)} of the data; it must make text or bytes`);
+    throw new ArgumentError(
+      `the codec ${codec.contentType} made ${show(made)} of the data; it must make text or bytes`,
+    );
   }
   if (contentType === undefined || contentType === '') return [jsonOf(data), JSON_TYPE];
   if (isJson(contentType)) return [jsonOf(data), contentType];
   if (typeof data === 'string') return [data, contentType];
-  throw new ArgumentError(`data of the content type ${show(contentType)} is ${show(data)}; pass bytes, text, or a codec`);
+  throw new ArgumentError(
+    `data of the content type ${show(contentType)} is ${show(data)}; pass bytes, text, or a codec`,
+  );
 }
 
 /** The codecs of a store, by the content type that is stored. */
@@ -111,4 +115,15 @@ function checkText(value, name) {
   return value;
 }
 
-module.exports = { JSON_TYPE, BYTES_TYPE, isBytes, bytesOf, jsonOf, encode, checkCodec, checkCodecs, Codecs, checkText };
+module.exports = {
+  JSON_TYPE,
+  BYTES_TYPE,
+  isBytes,
+  bytesOf,
+  jsonOf,
+  encode,
+  checkCodec,
+  checkCodecs,
+  Codecs,
+  checkText,
+};

@@ -31,7 +31,9 @@ class Levels {
     if (waiters === undefined) {
       waiters = new Set();
       this.#growths.set(name, waiters);
-      const growth = this.#core.readOnly ? this.#poll(level, position, name) : this.#core.calls.waitLevel(level, position);
+      const growth = this.#core.readOnly
+        ? this.#poll(level, position, name)
+        : this.#core.calls.waitLevel(level, position);
       const tell = (how) => (answer) => {
         if (this.#growths.get(name) === waiters) this.#growths.delete(name);
         for (const each of waiters) each[how](answer);

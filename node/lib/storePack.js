@@ -239,7 +239,8 @@ class Pack {
   /** No more is added: from here on nothing belongs to the caller, so that it can be handed over later too. */
   seal() {
     if (this.count === 0) throw new LengthError('there are no events to append');
-    if (this.count > BATCH_MAX) throw new LimitError(`a batch has at most ${BATCH_MAX} events, and this has ${this.count}`);
+    if (this.count > BATCH_MAX)
+      throw new LimitError(`a batch has at most ${BATCH_MAX} events, and this has ${this.count}`);
     this.#words[0] = this.count;
     this.#flush();
     this.receipts = new Uint32Array(this.count * RECEIPT_WORDS);

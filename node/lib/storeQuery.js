@@ -52,8 +52,7 @@ function readerOf(core, query) {
   const all = [...singles, ...types, ...tags];
   const words = new Uint32Array(15 + all.length);
   const hasVersions = query.fromVersion !== undefined || query.toVersion !== undefined;
-  words[0] =
-    (query.backwards ? BACKWARDS : 0) | (query.durableOnly ? DURABLE_ONLY : 0) | (hasVersions ? VERSIONS : 0);
+  words[0] = (query.backwards ? BACKWARDS : 0) | (query.durableOnly ? DURABLE_ONLY : 0) | (hasVersions ? VERSIONS : 0);
   words[1] = types.length;
   words[2] = tags.length;
   const bounds = ['from', 'to', 'fromVersion', 'toVersion', 'fromTime', 'toTime'];

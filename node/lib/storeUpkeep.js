@@ -83,12 +83,7 @@ function salvageSync(from, to, options) {
 async function backup(core, path, options) {
   const to = checkPath(path);
   core.checkOpen();
-  return watched(
-    options,
-    'backup',
-    (numbers) => core.native.backup(true, numbers, undefined, to),
-    core.upkeep,
-  );
+  return watched(options, 'backup', (numbers) => core.native.backup(true, numbers, undefined, to), core.upkeep);
 }
 
 function backupSync(core, path, options) {

@@ -44,7 +44,10 @@ describe('opening', () => {
   test('a second writer is told that it is locked', async () => {
     const where = freshPath();
     const store = openSync(where);
-    assert.throws(() => openSync(where), (error) => error instanceof tallystick.LockedError && error.handling === 'transient');
+    assert.throws(
+      () => openSync(where),
+      (error) => error instanceof tallystick.LockedError && error.handling === 'transient',
+    );
     await assert.rejects(open(where), { code: 'TALLY_E_LOCKED' });
     const reader = openSync(where, { mode: 'read-only' });
     assert.equal(reader.readOnly, true);
@@ -58,7 +61,10 @@ describe('opening', () => {
     const where = freshPath();
     fs.mkdirSync(where);
     fs.writeFileSync(path.join(where, 'notes.txt'), 'hello');
-    assert.throws(() => openSync(where), (error) => error.code === 'TALLY_E_FORMAT' && error.path.startsWith(where));
+    assert.throws(
+      () => openSync(where),
+      (error) => error.code === 'TALLY_E_FORMAT' && error.path.startsWith(where),
+    );
     const file = freshPath();
     fs.writeFileSync(file, 'hello');
     assert.throws(() => openSync(file), tallystick.TallyError);
@@ -238,10 +244,53 @@ describe('code of the caller that closes the store in the middle of a call', () 
     ['options, promised', (store) => store.append('s', 't', 1, options(store))],
     ['an iterable', (store) => store.appendManySync(events(store))],
     ['an iterable, promised', (store) => store.appendMany(events(store))],
-    ['a query', (store) => store.readSync({ get stream() { store.closeSync(); return 's'; } }).next()],
-    ['a query, promised', (store) => store.read({ get stream() { store.closeSync(); return 's'; } }).next()],
-    ['a key', (store) => store.get({ get stream() { store.closeSync(); return 's'; }, version: 0 })],
-    ['a list', (store) => store.streams({ get prefix() { store.closeSync(); return 's'; } }).next()],
+    [
+      'a query',
+      (store) =>
+        store
+          .readSync({
+            get stream() {
+              store.closeSync();
+              return 's';
+            },
+          })
+          .next(),
+    ],
+    [
+      'a query, promised',
+      (store) =>
+        store
+          .read({
+            get stream() {
+              store.closeSync();
+              return 's';
+            },
+          })
+          .next(),
+    ],
+    [
+      'a key',
+      (store) =>
+        store.get({
+          get stream() {
+            store.closeSync();
+            return 's';
+          },
+          version: 0,
+        }),
+    ],
+    [
+      'a list',
+      (store) =>
+        store
+          .streams({
+            get prefix() {
+              store.closeSync();
+              return 's';
+            },
+          })
+          .next(),
+    ],
   ]) {
     test(`${what}: says that it is closed`, async () => {
       const store = openSync(freshPath(), { durability: 'buffered' });
@@ -259,7 +308,9 @@ describe('code of the caller that closes the store in the middle of a call', () 
     for (let i = 0; i < 10; i++) store.appendSync('s', 't', i);
     while (!store.closed) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(seen, 1);
-    const other = openSync(freshPath(), { codec: { contentType: 'x/y', encode: String, decode: () => other.closeSync() } });
+    const other = openSync(freshPath(), {
+      codec: { contentType: 'x/y', encode: String, decode: () => other.closeSync() },
+    });
     other.appendSync('s', 't', 1);
     assert.equal(other.getSync(0).data, undefined);
     assert.equal(other.closed, true);
@@ -267,10 +318,29 @@ describe('code of the caller that closes the store in the middle of a call', () 
 
   test('what a getter throws comes through', async () => {
     const store = openSync(freshPath());
-    const hostile = { get durability() { throw new RangeError('mine'); } };
+    const hostile = {
+      get durability() {
+        throw new RangeError('mine');
+      },
+    };
     assert.throws(() => store.appendSync('s', 't', 1, hostile), { message: 'mine' });
     await assert.rejects(store.append('s', 't', 1, hostile), { message: 'mine' });
-    await assert.rejects(store.append('s', 't', 1, new Proxy({}, { ownKeys() { throw new RangeError('mine'); } })), { message: 'mine' });
+    await assert.rejects(
+      store.append(
+        's',
+        't',
+        1,
+        new Proxy(
+          {},
+          {
+            ownKeys() {
+              throw new RangeError('mine');
+            },
+          },
+        ),
+      ),
+      { message: 'mine' },
+    );
     store.closeSync();
   });
 });

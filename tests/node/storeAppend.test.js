@@ -123,7 +123,10 @@ describe('data comes back as it went in', () => {
     store.closeSync();
     const again = openSync(where, { codecs: [reversing], durability: 'buffered' });
     assert.deepEqual(
-      again.readSync().toArray().map((event) => event.data),
+      again
+        .readSync()
+        .toArray()
+        .map((event) => event.data),
       [{ a: 1 }, { a: 2 }, { a: 3 }, Buffer.from('x'), { a: 4 }],
     );
     assert.deepEqual(again.getSync(0).bytes.toString(), '}1:"a"{');
@@ -139,8 +142,22 @@ describe('data comes back as it went in', () => {
     ['a function', () => {}],
     ['a symbol', Symbol('x')],
     ['a bigint', 5n],
-    ['a circle', (() => { const circle = {}; circle.self = circle; return circle; })()],
-    ['a toJSON that throws', { toJSON() { throw new Error('no'); } }],
+    [
+      'a circle',
+      (() => {
+        const circle = {};
+        circle.self = circle;
+        return circle;
+      })(),
+    ],
+    [
+      'a toJSON that throws',
+      {
+        toJSON() {
+          throw new Error('no');
+        },
+      },
+    ],
     ['a toJSON that gives nothing', { toJSON() {} }],
   ]) {
     test(
@@ -209,7 +226,10 @@ describe('extras', () => {
       const stream = 'ü'.repeat(256);
       const tags = Array.from({ length: 32 }, (_, i) => `tag:${String(i).padStart(2, '0')}:${'é'.repeat(200)}`);
       store.appendSync(stream, '日本/語', 'x', { tags });
-      store.appendManySync([{ stream, type: '日本/語', data: 'x', tags }, { stream: 'ascii', type: 'plain', data: 'y' }]);
+      store.appendManySync([
+        { stream, type: '日本/語', data: 'x', tags },
+        { stream: 'ascii', type: 'plain', data: 'y' },
+      ]);
       for (const position of [0, 1]) {
         const event = store.getSync(position);
         assert.equal(event.stream, stream);
@@ -289,13 +309,19 @@ describe('conditions', () => {
     'an expected version',
     withStore(async (store) => {
       store.appendSync('s', 't', 1, { expect: 'no-stream' });
-      assert.throws(() => store.appendSync('s', 't', 1, { expect: 'no-stream' }), { code: 'TALLY_E_CONFLICT', position: 1 });
+      assert.throws(() => store.appendSync('s', 't', 1, { expect: 'no-stream' }), {
+        code: 'TALLY_E_CONFLICT',
+        position: 1,
+      });
       store.appendSync('s', 't', 2, { expect: 0 });
       store.appendSync('s', 't', 3, { expect: 'exists' });
       store.appendSync('s', 't', 4, { expect: 'any' });
       await assert.rejects(store.append('s', 't', 5, { expect: 0 }), { code: 'TALLY_E_CONFLICT', position: 4 });
       await store.append('s', 't', 5, { expect: 3 });
-      assert.throws(() => store.appendSync('other', 't', 1, { expect: 'exists' }), { code: 'TALLY_E_CONFLICT', position: 0 });
+      assert.throws(() => store.appendSync('other', 't', 1, { expect: 'exists' }), {
+        code: 'TALLY_E_CONFLICT',
+        position: 0,
+      });
       store.appendSync('other', 't', 1, { expectations: [{ stream: 's', expect: 4 }, { expect: 'no-stream' }] });
       await assert.rejects(
         store.appendMany([{ stream: 'q', type: 't' }], { expectations: [{ stream: 's', expect: 'no-stream' }] }),
@@ -339,10 +365,16 @@ describe('conditions', () => {
       assert.equal(again.position, first.position);
       assert.equal(again.id, first.id);
       assert.equal(again.hash, first.hash);
-      assert.throws(() => store.appendSync('s', 't', { a: 2 }, { idempotencyKey: 'k' }), { code: 'TALLY_E_REUSED', position: 0 });
+      assert.throws(() => store.appendSync('s', 't', { a: 2 }, { idempotencyKey: 'k' }), {
+        code: 'TALLY_E_REUSED',
+        position: 0,
+      });
       const drafts = [1, 2].map((i) => ({ stream: 's', type: 't', data: i, idempotencyKey: `batch:${i}` }));
       const receipts = store.appendManySync(drafts);
-      assert.deepEqual((await store.appendMany(drafts)).map((receipt) => receipt.position), receipts.map((receipt) => receipt.position));
+      assert.deepEqual(
+        (await store.appendMany(drafts)).map((receipt) => receipt.position),
+        receipts.map((receipt) => receipt.position),
+      );
     }),
   );
 });
@@ -358,7 +390,10 @@ describe('batches', () => {
       assert.equal(batch.length, 2);
       assert.throws(() => batch.append('order/1', 'x', 1, { tgas: [] }), { code: 'TALLY_E_OPTION' });
       const receipts = await batch.commit({ durability: 'durable' });
-      assert.deepEqual(receipts.map((receipt) => receipt.position), [0, 1]);
+      assert.deepEqual(
+        receipts.map((receipt) => receipt.position),
+        [0, 1],
+      );
       assert.equal(receipts[1].durability, 'durable');
       assert.equal(batch.length, 0);
       const [paid, shipped] = store.readSync().toArray();
@@ -374,8 +409,14 @@ describe('batches', () => {
   test(
     'are all or nothing',
     withStore((store) => {
-      const drafts = [{ stream: 's', type: 't' }, { stream: 's', type: '' }];
-      assert.throws(() => store.appendManySync(drafts), (error) => error.message.includes('1'));
+      const drafts = [
+        { stream: 's', type: 't' },
+        { stream: 's', type: '' },
+      ];
+      assert.throws(
+        () => store.appendManySync(drafts),
+        (error) => error.message.includes('1'),
+      );
       assert.equal(store.watermarks().buffered, 0);
     }),
   );
@@ -402,13 +443,16 @@ describe('batches', () => {
         if (i % 11 === 0) drafts.at(-1).occurred = i;
       }
       store.appendManySync(drafts);
-      store.readSync().toArray().forEach((event, i) => {
-        assert.equal(event.stream, drafts[i].stream);
-        assert.equal(event.type, drafts[i].type);
-        assert.deepEqual(event.data, drafts[i].data);
-        assert.deepEqual(event.tags, drafts[i].tags ?? []);
-        assert.equal(event.occurredUs, drafts[i].occurred);
-      });
+      store
+        .readSync()
+        .toArray()
+        .forEach((event, i) => {
+          assert.equal(event.stream, drafts[i].stream);
+          assert.equal(event.type, drafts[i].type);
+          assert.deepEqual(event.data, drafts[i].data);
+          assert.deepEqual(event.tags, drafts[i].tags ?? []);
+          assert.equal(event.occurredUs, drafts[i].occurred);
+        });
     }),
   );
 });

@@ -26,7 +26,10 @@ describe('promised appends', () => {
         const receipts = await Promise.all(calls);
         assert.deepEqual(positions(receipts), upTo(500));
         for (const receipt of receipts) assert.equal(receipt.durability, durability);
-        store.readSync().toArray().forEach((event, i) => assert.equal(event.data, i));
+        store
+          .readSync()
+          .toArray()
+          .forEach((event, i) => assert.equal(event.data, i));
       }),
     );
   }
@@ -73,7 +76,9 @@ describe('promised appends', () => {
     'the queue is bounded, and what does not fit waits for its turn',
     withStore({ queueBytes: 65536, durability: 'written' }, async (store) => {
       const data = Buffer.alloc(10000, 1);
-      const calls = upTo(200).map((i) => (i % 2 === 0 ? store.append('s', 't', data) : store.append('s', 't', i, { tags: 'x' })));
+      const calls = upTo(200).map((i) =>
+        i % 2 === 0 ? store.append('s', 't', data) : store.append('s', 't', i, { tags: 'x' }),
+      );
       data.fill(2);
       assert.deepEqual(positions(await Promise.all(calls)), upTo(200));
       for (const event of store.readSync()) {
@@ -206,12 +211,23 @@ describe('waiting', () => {
     await rejected;
   });
 
-  for (const [position, options] of [[-1], ['0'], [undefined], [0, { level: 'fsynced' }], [0, { timeoutMS: 5 }], [0, { timeoutMs: -1 }], [0, { signal: 1 }]]) {
+  for (const [position, options] of [
+    [-1],
+    ['0'],
+    [undefined],
+    [0, { level: 'fsynced' }],
+    [0, { timeoutMS: 5 }],
+    [0, { timeoutMs: -1 }],
+    [0, { signal: 1 }],
+  ]) {
     test(
       `wait(${inspect(position)}, ${inspect(options)}) is refused`,
       withStore(async (store) => {
         await assert.rejects(store.wait(position, options), (error) => error.handling === 'caller');
-        assert.throws(() => store.waitSync(position, options), (error) => error.handling === 'caller');
+        assert.throws(
+          () => store.waitSync(position, options),
+          (error) => error.handling === 'caller',
+        );
       }),
     );
   }
@@ -225,7 +241,8 @@ describe('following', () => {
       const seen = [];
       const controller = new AbortController();
       const following = (async () => {
-        for await (const event of store.follow({ from: 5, types: 'x.*', signal: controller.signal })) seen.push(event.position);
+        for await (const event of store.follow({ from: 5, types: 'x.*', signal: controller.signal }))
+          seen.push(event.position);
       })();
       await until(() => seen.length === 5);
       await store.append('s', 'y', 1);
@@ -282,7 +299,10 @@ describe('following', () => {
     store.appendSync('s', 't', 'last');
     await sleep(20);
     await store.close();
-    assert.deepEqual((await following).map((event) => event.data), ['last']);
+    assert.deepEqual(
+      (await following).map((event) => event.data),
+      ['last'],
+    );
   });
 
   test('return ends one that waits', async () => {
@@ -319,7 +339,10 @@ describe('following', () => {
     'hostile arguments',
     withStore((store) => {
       for (const query of [{ form: 5 }, { to: 5 }, { backwards: true }, { limit: 5 }, { from: -1 }, 5]) {
-        assert.throws(() => store.follow(query), (error) => error.handling === 'caller');
+        assert.throws(
+          () => store.follow(query),
+          (error) => error.handling === 'caller',
+        );
       }
     }),
   );

@@ -76,7 +76,10 @@ describe('when the system refuses', { skip }, () => {
        })()`,
     );
     const { codes, atOnce, events, busy, followed } = JSON.parse(out);
-    assert.ok(codes.every((code) => ['TALLY_E_IO', 'TALLY_E_POISONED'].includes(code)), codes.join());
+    assert.ok(
+      codes.every((code) => ['TALLY_E_IO', 'TALLY_E_POISONED'].includes(code)),
+      codes.join(),
+    );
     assert.ok(codes.includes('TALLY_E_IO'));
     assert.equal(atOnce[0], 'TALLY_E_POISONED');
     assert.equal(atOnce[2], 'fatal');
@@ -84,7 +87,14 @@ describe('when the system refuses', { skip }, () => {
     assert.equal(followed, 0);
     assert.ok(busy < 200000, `${busy} µs of work while nothing happened`);
     const again = openSync(where);
-    assert.deepEqual(again.readSync({ stream: 's' }).toArray().slice(0, 10).map((event) => event.data), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert.deepEqual(
+      again
+        .readSync({ stream: 's' })
+        .toArray()
+        .slice(0, 10)
+        .map((event) => event.data),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+    );
     again.closeSync();
   });
 });

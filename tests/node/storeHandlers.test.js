@@ -19,9 +19,15 @@ describe('handlers', () => {
       fill(store, 1000);
       await store.append('s', 'y', 1);
       await until(() => seen.all.length === 1001);
-      assert.deepEqual(seen.all, Array.from({ length: 1001 }, (_, i) => i));
+      assert.deepEqual(
+        seen.all,
+        Array.from({ length: 1001 }, (_, i) => i),
+      );
       assert.equal(seen.some.length, 1000);
-      assert.deepEqual(seen.one, Array.from({ length: 200 }, (_, i) => 5 * i + 3));
+      assert.deepEqual(
+        seen.one,
+        Array.from({ length: 200 }, (_, i) => 5 * i + 3),
+      );
     }),
   );
 
@@ -38,7 +44,10 @@ describe('handlers', () => {
       store.on('*', (event) => once.push(event.position), { once: true });
       fill(store, 10);
       await until(() => second.length === 10);
-      assert.deepEqual(first, Array.from({ length: 20 }, (_, i) => 100 + i));
+      assert.deepEqual(
+        first,
+        Array.from({ length: 20 }, (_, i) => 100 + i),
+      );
       assert.equal(second[0], 110);
       assert.deepEqual(once, [110]);
     }),
@@ -171,17 +180,35 @@ describe('gates', () => {
       const seen = [];
       const reason = Object.assign(new RangeError('too much'), { gateCode: 42 });
       const remove = store.gate(function limit(drafts) {
-        seen.push(drafts.map(({ stream, type, data, tags, schemaVersion, contentType }) => ({ stream, type, data, tags, schemaVersion, contentType })));
+        seen.push(
+          drafts.map(({ stream, type, data, tags, schemaVersion, contentType }) => ({
+            stream,
+            type,
+            data,
+            tags,
+            schemaVersion,
+            contentType,
+          })),
+        );
         if (drafts.some(({ data }) => data?.total > 100)) throw reason;
       });
       store.appendSync('order/1', 'paid', { total: 5 }, { tags: 'a', schemaVersion: 3 });
       const json = 'application/json';
-      assert.deepEqual(seen, [[{ stream: 'order/1', type: 'paid', data: { total: 5 }, tags: ['a'], schemaVersion: 3, contentType: json }]]);
-      const wanted = (error) => error instanceof RefusedError && error.cause === reason && error.message.includes('too much');
+      assert.deepEqual(seen, [
+        [{ stream: 'order/1', type: 'paid', data: { total: 5 }, tags: ['a'], schemaVersion: 3, contentType: json }],
+      ]);
+      const wanted = (error) =>
+        error instanceof RefusedError && error.cause === reason && error.message.includes('too much');
       assert.throws(() => store.appendSync('order/1', 'paid', { total: 500 }), wanted);
       await assert.rejects(store.append('order/1', 'paid', { total: 500 }, { durability: 'durable' }), wanted);
       await assert.rejects(store.append('order/1', 'paid', { total: 500 }, { tags: 'x' }), wanted);
-      await assert.rejects(store.appendMany([{ stream: 'a', type: 'b' }, { stream: 'a', type: 'b', data: { total: 101 } }]), wanted);
+      await assert.rejects(
+        store.appendMany([
+          { stream: 'a', type: 'b' },
+          { stream: 'a', type: 'b', data: { total: 101 } },
+        ]),
+        wanted,
+      );
       assert.equal(store.watermarks().buffered, 1);
       assert.equal(remove(), true);
       assert.equal(remove(), false);
@@ -231,7 +258,10 @@ describe('gates', () => {
       assert.equal(store.closed, false);
       remove();
       store.gate(async () => {});
-      assert.throws(() => store.appendSync('s', 't'), (error) => error.cause.message.includes('synchronous'));
+      assert.throws(
+        () => store.appendSync('s', 't'),
+        (error) => error.cause.message.includes('synchronous'),
+      );
     }),
   );
 
@@ -251,7 +281,12 @@ describe('gates', () => {
   test(
     'may be recorded',
     withStore((store) => {
-      store.gate(() => { throw new Error('never'); }, { name: 'never', record: true });
+      store.gate(
+        () => {
+          throw new Error('never');
+        },
+        { name: 'never', record: true },
+      );
       assert.throws(() => store.appendSync('s', 't', 'secret'), { code: 'TALLY_E_REFUSED' });
       const recorded = store.readSync({ stream: '$gates' }).toArray();
       assert.equal(recorded.length, 1);
@@ -263,11 +298,19 @@ describe('gates', () => {
   test(
     'hostile arguments',
     withStore((store) => {
-      for (const call of [() => store.gate(), () => store.gate(5), () => store.gate(() => {}, { nme: 'x' }), () => store.gate(() => {}, { record: 1 })]) {
+      for (const call of [
+        () => store.gate(),
+        () => store.gate(5),
+        () => store.gate(() => {}, { nme: 'x' }),
+        () => store.gate(() => {}, { record: 1 }),
+      ]) {
         assert.throws(call, (error) => error.handling === 'caller');
       }
       store.gate(() => 'no');
-      assert.throws(() => store.appendSync('s', 't'), (error) => error.cause.message.includes('throws to refuse'));
+      assert.throws(
+        () => store.appendSync('s', 't'),
+        (error) => error.cause.message.includes('throws to refuse'),
+      );
     }),
   );
 });

@@ -100,7 +100,8 @@ describe('Python and Node', { skip }, () => {
   test('what Node wrote is read by Python', async () => {
     const where = freshPath();
     const store = openSync(where);
-    for (const [i, value] of values.entries()) await store.append(`account/${i % 2}`, 'account.opened', value, { tags: [`i:${i}`, 'ü'] });
+    for (const [i, value] of values.entries())
+      await store.append(`account/${i % 2}`, 'account.opened', value, { tags: [`i:${i}`, 'ü'] });
     await store.append('account/raw', 'raw', Buffer.from([0, 255, 128]));
     await store.append('account/text', 'text', 'a,b', { contentType: 'text/csv' });
     await store.append('account/none', 'none');
@@ -124,7 +125,13 @@ with tallystick.open(sys.argv[1]) as store:
     );
     assert.equal(out.trim(), id);
     const again = openSync(where);
-    assert.deepEqual(again.readSync().toArray().map((event) => event.data), [{ a: 1 }, { a: 2 }]);
+    assert.deepEqual(
+      again
+        .readSync()
+        .toArray()
+        .map((event) => event.data),
+      [{ a: 1 }, { a: 2 }],
+    );
     again.closeSync();
   });
 });
@@ -158,7 +165,10 @@ describe('golden stores, which the core wrote and another program has read', () 
     test(`${name} reads the same`, async () => {
       const copy = freshPath();
       fs.cpSync(path.join(folder, name), copy, { recursive: true });
-      const lines = fs.readFileSync(path.join(folder, `${name}.jsonl`), 'utf8').split('\n').filter(Boolean);
+      const lines = fs
+        .readFileSync(path.join(folder, `${name}.jsonl`), 'utf8')
+        .split('\n')
+        .filter(Boolean);
       const store = openSync(copy, { mode: 'read-only' });
       const events = await store.read().toArray();
       assert.equal(events.length, lines.length);

@@ -274,7 +274,10 @@ describe('workers', () => {
   test('each has stores of its own; one directory has one writer', async () => {
     const where = freshPath();
     const store = openSync(where, { durability: 'written' });
-    const worker = inWorker(`parentPort.postMessage(await open(where).then(() => 'open', (error) => error.code));`, where);
+    const worker = inWorker(
+      `parentPort.postMessage(await open(where).then(() => 'open', (error) => error.code));`,
+      where,
+    );
     assert.equal(await message(worker), 'TALLY_E_LOCKED');
     await ended(worker);
     store.appendSync('s', 't', 'from here');
@@ -291,11 +294,17 @@ describe('workers', () => {
 
   for (const [what, body] of [
     ['idle', ''],
-    ['appends are under way', "for (let i = 0; i < 200; i++) store.append('s', 't', i, { durability: 'durable' }).catch(() => {});"],
-    ['pages are read', "for (let i = 0; i < 20; i++) store.read().toArray().catch(() => {});"],
+    [
+      'appends are under way',
+      "for (let i = 0; i < 200; i++) store.append('s', 't', i, { durability: 'durable' }).catch(() => {});",
+    ],
+    ['pages are read', 'for (let i = 0; i < 20; i++) store.read().toArray().catch(() => {});'],
     ['it follows', 'store.follow().next().catch(() => {});'],
     ['it waits', 'store.wait(1000000).catch(() => {});'],
-    ['handlers are behind', "store.on('*', () => {}); store.appendManySync(Array(5000).fill({ stream: 's', type: 't' }));"],
+    [
+      'handlers are behind',
+      "store.on('*', () => {}); store.appendManySync(Array(5000).fill({ stream: 's', type: 't' }));",
+    ],
     ['it closes', 'store.close();'],
     ['it backs up', "store.backup(where + '.copy').catch(() => {});"],
     ['it appends without end', "parentPort.postMessage('ready'); for (;;) store.appendSync('s', 't', 1);"],
@@ -327,13 +336,16 @@ describe('workers', () => {
     });
   }
 
-  test('that follow see every event once and in order while the writer appends in all ways', { timeout: 60000 }, async () => {
-    const where = freshPath();
-    const count = 6000;
-    const store = openSync(where, { durability: 'written', segmentBytes: 65536 });
-    const readers = [1, 2].map(() =>
-      inWorker(
-        `const store = await open(where, { mode: 'read-only' });
+  test(
+    'that follow see every event once and in order while the writer appends in all ways',
+    { timeout: 60000 },
+    async () => {
+      const where = freshPath();
+      const count = 6000;
+      const store = openSync(where, { durability: 'written', segmentBytes: 65536 });
+      const readers = [1, 2].map(() =>
+        inWorker(
+          `const store = await open(where, { mode: 'read-only' });
          let next = 0;
          let wrong = 0;
          for await (const event of store.follow({ from: 0 })) {
@@ -342,24 +354,32 @@ describe('workers', () => {
          }
          await store.close();
          parentPort.postMessage({ next, wrong });`,
-        where,
-      ),
-    );
-    const answers = Promise.all(readers.map(message));
-    for (let i = 0; i < count;) {
-      if (i % 7 === 0) store.appendSync(`s/${i % 5}`, 't', { i: i++ });
-      else if (i % 5 === 0) await store.append(`s/${i % 5}`, 't', { i: i++ });
-      else {
-        const size = Math.min(50, count - i);
-        const drafts = Array.from({ length: size }, (_, k) => ({ stream: `s/${k % 5}`, type: 't', data: { i: i + k } }));
-        await store.appendMany(drafts);
-        i += size;
+          where,
+        ),
+      );
+      const answers = Promise.all(readers.map(message));
+      for (let i = 0; i < count;) {
+        if (i % 7 === 0) store.appendSync(`s/${i % 5}`, 't', { i: i++ });
+        else if (i % 5 === 0) await store.append(`s/${i % 5}`, 't', { i: i++ });
+        else {
+          const size = Math.min(50, count - i);
+          const drafts = Array.from({ length: size }, (_, k) => ({
+            stream: `s/${k % 5}`,
+            type: 't',
+            data: { i: i + k },
+          }));
+          await store.appendMany(drafts);
+          i += size;
+        }
       }
-    }
-    assert.deepEqual(await answers, [{ next: count, wrong: 0 }, { next: count, wrong: 0 }]);
-    await Promise.all(readers.map((reader) => reader.terminate()));
-    await store.close();
-  });
+      assert.deepEqual(await answers, [
+        { next: count, wrong: 0 },
+        { next: count, wrong: 0 },
+      ]);
+      await Promise.all(readers.map((reader) => reader.terminate()));
+      await store.close();
+    },
+  );
 
   test('a second copy of the package in one thread shares the core, and nothing else', () => {
     const where = freshPath();
@@ -367,7 +387,8 @@ describe('workers', () => {
     const kept = files.map((file) => [file, require.cache[file]]);
     for (const file of files) delete require.cache[file];
     const copy = require('tallystick');
-    for (const file of Object.keys(require.cache)) if (file.startsWith(path.join(root, 'node', 'lib'))) delete require.cache[file];
+    for (const file of Object.keys(require.cache))
+      if (file.startsWith(path.join(root, 'node', 'lib'))) delete require.cache[file];
     for (const [file, module] of kept) require.cache[file] = module;
     assert.notEqual(copy.openSync, openSync);
     const store = copy.openSync(where, { durability: 'buffered' });

@@ -40,9 +40,30 @@ const query = fc.record(
 
 const command = fc.oneof(
   { weight: 4, arbitrary: fc.record({ what: fc.constant('append'), draft, durability }) },
-  { weight: 2, arbitrary: fc.record({ what: fc.constant('appendMany'), drafts: fc.array(draft, { minLength: 1, maxLength: 8 }), durability }) },
-  { weight: 2, arbitrary: fc.record({ what: fc.constant('promised'), drafts: fc.array(draft, { minLength: 1, maxLength: 8 }), durability }) },
-  { weight: 1, arbitrary: fc.record({ what: fc.constant('expect'), draft, expect: fc.oneof(fc.nat(5), fc.constantFrom('no-stream', 'exists')) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      what: fc.constant('appendMany'),
+      drafts: fc.array(draft, { minLength: 1, maxLength: 8 }),
+      durability,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      what: fc.constant('promised'),
+      drafts: fc.array(draft, { minLength: 1, maxLength: 8 }),
+      durability,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant('expect'),
+      draft,
+      expect: fc.oneof(fc.nat(5), fc.constantFrom('no-stream', 'exists')),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ what: fc.constant('read'), query }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('look'), stream: name, version: fc.nat(10) }) },
   { weight: 1, arbitrary: fc.constant({ what: 'lists' }) },
@@ -71,7 +92,8 @@ class Model {
   }
 
   find({ stream, prefix, types, tags: all = [], from = 0, to = Infinity, limit = Infinity, backwards = false }) {
-    const isType = (row, pattern) => (pattern.endsWith('.*') ? row.type.startsWith(pattern.slice(0, -1)) : row.type === pattern);
+    const isType = (row, pattern) =>
+      pattern.endsWith('.*') ? row.type.startsWith(pattern.slice(0, -1)) : row.type === pattern;
     const found = this.rows.filter(
       (row) =>
         (stream === undefined || row.stream === stream) &&
@@ -128,7 +150,10 @@ const steps = {
         world.store.append(stream, itsType, itsData, { ...extras, durability: level }),
       ),
     );
-    assert.deepEqual(receipts.map((receipt) => receipt.position), drafts.map((_, i) => first + i));
+    assert.deepEqual(
+      receipts.map((receipt) => receipt.position),
+      drafts.map((_, i) => first + i),
+    );
     for (const one of drafts) world.model.add(one);
   },
   async expect(world, { draft: one, expect }) {
@@ -169,7 +194,10 @@ test('a store does what a list does', { timeout: 120000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 40 }), async (commands) => {
       const where = freshPath();
-      const world = { model: new Model(), open: () => openSync(where, { durability: 'buffered', segmentBytes: 65536 }) };
+      const world = {
+        model: new Model(),
+        open: () => openSync(where, { durability: 'buffered', segmentBytes: 65536 }),
+      };
       world.store = world.open();
       try {
         for (const each of commands) await steps[each.what](world, each);

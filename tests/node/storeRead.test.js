@@ -76,7 +76,13 @@ describe('a query finds what a loop over a list finds', () => {
   for (const query of queries) {
     test(inspect(query), async () => {
       const wanted = naive(drafts, query);
-      assert.deepEqual(store.readSync(query).toArray().map((event) => event.position), wanted);
+      assert.deepEqual(
+        store
+          .readSync(query)
+          .toArray()
+          .map((event) => event.position),
+        wanted,
+      );
       const seen = [];
       for await (const event of store.read(query)) {
         assert.deepEqual(event.data, { i: event.position });
@@ -248,8 +254,14 @@ describe('iterating', () => {
       `a query ${inspect(query).slice(0, 60)} is refused`,
       withStore(async (store) => {
         fill(store, 3);
-        await assert.rejects(async () => store.read(query).next(), (error) => error.code?.startsWith('TALLY_E_'));
-        assert.throws(() => store.readSync(query).next(), (error) => error.code?.startsWith('TALLY_E_'));
+        await assert.rejects(
+          async () => store.read(query).next(),
+          (error) => error.code?.startsWith('TALLY_E_'),
+        );
+        assert.throws(
+          () => store.readSync(query).next(),
+          (error) => error.code?.startsWith('TALLY_E_'),
+        );
       }),
     );
   }
@@ -311,14 +323,32 @@ describe('one event', () => {
     }),
   );
 
-  for (const which of [undefined, null, -1, 0.5, NaN, 2 ** 53, 5n, 'x', {}, { stream: 's' }, { stream: 's', versoin: 0 }, { stream: 's', version: -1 }, [], () => {}]) {
+  for (const which of [
+    undefined,
+    null,
+    -1,
+    0.5,
+    NaN,
+    2 ** 53,
+    5n,
+    'x',
+    {},
+    { stream: 's' },
+    { stream: 's', versoin: 0 },
+    { stream: 's', version: -1 },
+    [],
+    () => {},
+  ]) {
     test(
       `${inspect(which)} is refused`,
       withStore(async (store) => {
         store.appendSync('s', 't');
         for (const name of ['get', 'find']) {
           await assert.rejects(store[name](which), (error) => error.handling === 'caller');
-          assert.throws(() => store[`${name}Sync`](which), (error) => error.handling === 'caller');
+          assert.throws(
+            () => store[`${name}Sync`](which),
+            (error) => error.handling === 'caller',
+          );
         }
       }),
     );
@@ -344,7 +374,10 @@ describe('one event', () => {
   test(
     'bytes that somebody overwrites are his own',
     withStore((store) => {
-      store.appendManySync([{ stream: 's', type: 't', data: { a: 1 } }, { stream: 's', type: 't', data: { a: 2 } }]);
+      store.appendManySync([
+        { stream: 's', type: 't', data: { a: 1 } },
+        { stream: 's', type: 't', data: { a: 2 } },
+      ]);
       const [first, second] = store.readSync().toArray();
       first.bytes.fill(0);
       structuredClone(first.bytes.buffer, { transfer: [] });
@@ -367,9 +400,17 @@ describe('streams, types, tags', () => {
       assert.deepEqual(await store.streams().toArray(), wanted);
       assert.deepEqual(store.streamsSync({ after: 'a' }).toArray(), wanted.slice(1));
       assert.deepEqual(await store.streams({ prefix: 'b' }).toArray(), wanted.slice(1, 2));
-      assert.deepEqual(store.typesSync().toArray().map(({ name, count }) => [name, count]), [0, 1, 2, 3, 4].map((i) => [`x.${i}`, 60]));
+      assert.deepEqual(
+        store
+          .typesSync()
+          .toArray()
+          .map(({ name, count }) => [name, count]),
+        [0, 1, 2, 3, 4].map((i) => [`x.${i}`, 60]),
+      );
       assert.equal((await store.types({ prefix: 'y' }).toArray()).length, 0);
-      assert.deepEqual(await store.tags().toArray(), [{ name: 'third:yes', count: 100, firstPosition: 0, lastPosition: 297 }]);
+      assert.deepEqual(await store.tags().toArray(), [
+        { name: 'third:yes', count: 100, firstPosition: 0, lastPosition: 297 },
+      ]);
       assert.equal(store.tagsSync().next().value.count, 100);
     }),
   );
@@ -379,8 +420,17 @@ describe('streams, types, tags', () => {
     withStore(async (store) => {
       const names = Array.from({ length: 1000 }, (_, i) => `s/${String(i).padStart(5, '0')}/${'é'.repeat(i % 40)}`);
       store.appendManySync(names.map((stream) => ({ stream, type: 't' })));
-      assert.deepEqual((await store.streams().toArray()).map(({ name }) => name), names);
-      assert.deepEqual(store.streamsSync().toArray().map(({ name }) => name), names);
+      assert.deepEqual(
+        (await store.streams().toArray()).map(({ name }) => name),
+        names,
+      );
+      assert.deepEqual(
+        store
+          .streamsSync()
+          .toArray()
+          .map(({ name }) => name),
+        names,
+      );
       for await (const { name } of store.streams()) if (name.startsWith('s/00005')) break;
     }),
   );
@@ -390,8 +440,14 @@ describe('streams, types, tags', () => {
     withStore(async (store) => {
       fill(store, 3);
       for (const options of [{ prefx: 'a' }, { prefix: 5 }, 'a', null, { signal: 1 }]) {
-        await assert.rejects(async () => store.streams(options).next(), (error) => error.handling === 'caller');
-        assert.throws(() => store.typesSync(options), (error) => error.handling === 'caller');
+        await assert.rejects(
+          async () => store.streams(options).next(),
+          (error) => error.handling === 'caller',
+        );
+        assert.throws(
+          () => store.typesSync(options),
+          (error) => error.handling === 'caller',
+        );
       }
       await assert.rejects(store.tags({ signal: AbortSignal.abort() }).next(), { name: 'AbortError' });
     }),
@@ -406,7 +462,8 @@ describe('streams, types, tags', () => {
       assert.deepEqual(await store.ancestors(9), { positions: [9, 6, 3, 0], ended: 'genesis' });
       assert.deepEqual(store.ancestorsSync(9, { limit: 2 }), { positions: [9, 6], ended: 'limit' });
       await assert.rejects(store.ancestors(30), { code: 'TALLY_E_RANGE' });
-      for (const bad of [-1, 'x', undefined]) await assert.rejects(store.ancestors(bad), (error) => error.handling === 'caller');
+      for (const bad of [-1, 'x', undefined])
+        await assert.rejects(store.ancestors(bad), (error) => error.handling === 'caller');
       await assert.rejects(store.ancestors(0, { limit: 0 }), { code: 'TALLY_E_RANGE' });
       await assert.rejects(store.head(5), { code: 'TALLY_E_ARGUMENT' });
       assert.throws(() => store.headSync(''), { code: 'TALLY_E_LENGTH' });

@@ -10,7 +10,9 @@ const { freshPath } = require('./storeHelpers');
 
 test('the example of the README prints what it says', async () => {
   const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
-  const block = [...readme.matchAll(/```js\n([^]*?)```/g)].map(([, text]) => text).find((text) => text.includes('open('));
+  const block = [...readme.matchAll(/```js\n([^]*?)```/g)]
+    .map(([, text]) => text)
+    .find((text) => text.includes('open('));
   const wanted = [...block.matchAll(/^\/\/ (.*)$/gm)].map(([, line]) => line);
   const where = freshPath();
   fs.mkdirSync(where);

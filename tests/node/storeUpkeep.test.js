@@ -78,9 +78,23 @@ describe('backup', () => {
   test(
     'hostile arguments',
     withStore(async (store) => {
-      for (const [where, options] of [[], [5], [''], ['a\0b'], [freshPath(), { progress: () => {} }], [freshPath(), { onProgress: 5 }], [freshPath(), 5]]) {
-        await assert.rejects(async () => store.backup(where, options), (error) => error.handling === 'caller');
-        await assert.rejects(async () => store.backupSync(where, options), (error) => error.handling === 'caller');
+      for (const [where, options] of [
+        [],
+        [5],
+        [''],
+        ['a\0b'],
+        [freshPath(), { progress: () => {} }],
+        [freshPath(), { onProgress: 5 }],
+        [freshPath(), 5],
+      ]) {
+        await assert.rejects(
+          async () => store.backup(where, options),
+          (error) => error.handling === 'caller',
+        );
+        await assert.rejects(
+          async () => store.backupSync(where, options),
+          (error) => error.handling === 'caller',
+        );
       }
     }),
   );
@@ -106,8 +120,14 @@ describe('fsck', () => {
 
   test('a progress that throws stops it', async () => {
     const { where } = await made(5000);
-    const failing = fsck(where, { onProgress: () => { throw new Error('mine'); } });
-    await assert.rejects(failing, { message: 'mine' }).catch(async () => assert.equal((await fsck(where)).isWhole, true));
+    const failing = fsck(where, {
+      onProgress: () => {
+        throw new Error('mine');
+      },
+    });
+    await assert
+      .rejects(failing, { message: 'mine' })
+      .catch(async () => assert.equal((await fsck(where)).isWhole, true));
   });
 
   test('what is no store, and hostile arguments', async () => {

@@ -1,14 +1,6 @@
 import type { EventMap, EventName, EventPattern, Matching } from './events';
 import type { Failure, OnOptions, Subscription } from './handler';
-import type {
-  AsyncCommitOptions,
-  Codec,
-  CommitOptions,
-  Durability,
-  Event,
-  EventOptions,
-  Receipt,
-} from './storeEvent';
+import type { AsyncCommitOptions, Codec, CommitOptions, Durability, Event, EventOptions, Receipt } from './storeEvent';
 
 /** How a store is opened. Whatever is left out has the core's default. */
 export interface OpenSyncOptions {
@@ -63,7 +55,10 @@ export function open<Events extends object = EventMap>(
   path: string | URL,
   options?: OpenOptions,
 ): Promise<Store<Events>>;
-export function openSync<Events extends object = EventMap>(path: string | URL, options?: OpenSyncOptions): Store<Events>;
+export function openSync<Events extends object = EventMap>(
+  path: string | URL,
+  options?: OpenSyncOptions,
+): Store<Events>;
 
 /** One event of `appendMany`. */
 export type Draft<Events extends object = EventMap> = {
@@ -287,9 +282,8 @@ export interface SignalOptions {
 }
 
 /** The type of the events that a pattern or a name stands for. */
-type EventsOf<Events, Name extends string> = Name extends EventName<Events>
-  ? Event<Events[Name]>
-  : Event<Events[Matching<Events, Name> & EventName<Events>]>;
+type EventsOf<Events, Name extends string> =
+  Name extends EventName<Events> ? Event<Events[Name]> : Event<Events[Matching<Events, Name> & EventName<Events>]>;
 
 /**
  * An open store. Every call that may touch a file has two forms: one that promises, works off the event loop
