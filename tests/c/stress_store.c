@@ -60,6 +60,8 @@ static void *read_events(void *argument)
         if (status == TALLY_E_CLOSED) break;
         CHECK_STATUS(status, TALLY_OK);
         if (status == TALLY_OK) CHECK_EQ(event.position, position);
+        /* What is visible ends where a batch ends. */
+        if (status == TALLY_OK && position == marks.buffered - 1) CHECK_EQ(event.batch_index + 1, event.batch_count);
         if (roll(&mine, 50) == 0) (void)tally_store_wait(store, TALLY_DURABLE, marks.buffered, 5, NULL);
         if (roll(&mine, 100) == 0) (void)tally_store_sync(store, NULL);
     }

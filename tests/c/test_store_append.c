@@ -137,6 +137,17 @@ TEST(time_never_goes_back_along_the_log)
     end();
 }
 
+TEST(a_clock_outside_of_the_years_1970_to_9999_is_refused)
+{
+    begin();
+    tally_draft one = draft("a", "");
+    CHECK_STATUS(tally_platform_memory_advance(world, INT64_C(8000) * 366 * 24 * 3600 * 1000000), TALLY_OK);
+    CHECK_STATUS(tally_store_append(store, &one, NULL, NULL, NULL), TALLY_E_CLOCK);
+    CHECK_STATUS(tally_platform_memory_advance(world, -INT64_C(8000) * 366 * 24 * 3600 * 1000000), TALLY_OK);
+    CHECK_EQ(append_one("a", "x", TALLY_DURABLE), 0);
+    end();
+}
+
 /* ----------------------------------------------------------------------------------------- batches */
 
 TEST(a_batch_is_one_commit_with_dense_positions)

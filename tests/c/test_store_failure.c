@@ -2,6 +2,8 @@
  * a store that opens again and tells the truth. */
 #include "test.h"
 
+#include <pthread.h>
+
 #include "stores.h"
 
 static tally_status append_status(uint32_t level, tally_error *error)
@@ -277,3 +279,88 @@ TEST(whichever_other_call_fails_nothing_leaks_and_nothing_is_lost)
 {
     fail_each(WRAP_FALLIBLE & ~WRAP_DISK & ~WRAP_MEMORY, TALLY_E_IO);
 }
+
+/* ----------------------------------------------------------------------------------------- threads */
+
+TEST(a_store_without_its_thread_does_not_open)
+{
+    REQUIRE_STATUS(tally_platform_memory_open(1, &world, NULL), TALLY_OK);
+    wrapped = wrap_open(world);
+    tally_store_options options = store_options();
+    options.flags = 0;
+    options.platform = wrapped;
+    fail_next(WRAP_BIT(WRAP_START_THREAD), TALLY_E_NO_MEMORY);
+    CHECK_STATUS(tally_store_open("store", 5, &options, &store, NULL), TALLY_E_NO_MEMORY);
+    CHECK(store == NULL);
+    CHECK_EQ(wrap_open_files(wrapped), 0);
+    wrap_fault_set(wrapped, NULL);
+    CHECK_STATUS(open_store(&options), TALLY_OK);
+    end();
+}
+
+static _Atomic(uint64_t) acknowledged;
+
+static void *append_until_it_fails(void *argument)
+{
+    uint32_t level = (uint32_t)(uintptr_t)argument;
+    for (int i = 0; i < 100000; i++) {
+        tally_draft one = draft("a", "x");
+        tally_append_options options = at_level(level);
+        tally_receipt receipt;
+        tally_status status = tally_store_append(store, &one, &options, &receipt, NULL);
+        if (status == TALLY_OK && level == TALLY_DURABLE) {
+            uint64_t known = atomic_load(&acknowledged);
+            while (known <= receipt.position &&
+                   !atomic_compare_exchange_weak(&acknowledged, &known, receipt.position + 1))
+                continue;
+        }
+        if (status == TALLY_OK) continue;
+        CHECK(status == TALLY_E_IO || status == TALLY_E_POISONED);
+        return NULL;
+    }
+    CHECK(false); /* it never failed */
+    return NULL;
+}
+
+static void *wait_until_it_fails(void *argument)
+{
+    (void)argument;
+    CHECK_STATUS(tally_store_wait(store, TALLY_DURABLE, UINT64_C(1) << 40, TALLY_WAIT_FOREVER, NULL), TALLY_E_POISONED);
+    return NULL;
+}
+
+static void fail_among_threads(uint64_t calls, uint64_t skip)
+{
+    tally_completions *completions = NULL;
+    tally_completion done;
+    size_t count = 0;
+    pthread_t threads[6];
+    begin_threaded();
+    atomic_store(&acknowledged, 0);
+    CHECK_STATUS(tally_completions_open(NULL, &completions, NULL), TALLY_OK);
+    /* The background rests: nobody else calls. */
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    wrap_fault_set(wrapped, &(wrap_fault){.calls = calls, .kind = WRAP_FAIL, .skip = skip, .status = TALLY_E_IO});
+    tally_store_options options = store_options();
+    options.flags = 0;
+    options.platform = wrapped;
+    CHECK_STATUS(open_store(&options), TALLY_OK);
+    CHECK_STATUS(tally_store_wait_async(store, TALLY_DURABLE, UINT64_C(1) << 40, completions, 1, NULL), TALLY_OK);
+    for (uintptr_t i = 0; i < 5; i++) {
+        (void)pthread_create(&threads[i], NULL, append_until_it_fails, (void *)(1 + i % 3));
+    }
+    (void)pthread_create(&threads[5], NULL, wait_until_it_fails, NULL);
+    for (int i = 0; i < 6; i++) (void)pthread_join(threads[i], NULL);
+    while (count == 0) CHECK_STATUS(tally_completions_take(completions, &done, 1, &count, NULL), TALLY_OK);
+    CHECK_STATUS(done.status, TALLY_E_POISONED);
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    options.flags = TALLY_STORE_NO_THREAD;
+    CHECK_STATUS(open_store(&options), TALLY_OK);
+    CHECK(marks_now().durable >= atomic_load(&acknowledged));
+    CHECK_STATUS(tally_completions_close(&completions), TALLY_OK);
+    end();
+}
+
+TEST(a_failed_sync_ends_all_threads_that_append_and_wait) { fail_among_threads(WRAP_BIT(WRAP_SYNC_DATA), 30); }
+
+TEST(a_failed_write_ends_all_threads_that_append_and_wait) { fail_among_threads(WRAP_WRITES, 200); }
