@@ -132,6 +132,10 @@ static void append(writer *by, uint32_t count, uint32_t level)
     tally_error error;
     note(by, NOTE_BEGUN, with->count);
     tally_status status = tally_store_append_many(by->store, drafts, count, &options, receipts, &error);
+    if (status == TALLY_E_NO_SPACE) { /* nothing was appended, and the handle goes on */
+        with->count = first;
+        return;
+    }
     if (status != TALLY_OK) {
         by->failed = true;
         return;
@@ -607,6 +611,25 @@ static void failed_sync(writer *by, const tally_platform *platform)
     end(by);
 }
 
+/* The disk is full for a while: at rotation, and when sealing makes its sections. */
+static void full_disk(writer *by, const tally_platform *platform)
+{
+    const tally_platform *inner = wrap_inner(platform);
+    if (!begin(by, platform)) return;
+    append(by, 1, TALLY_DURABLE);
+    for (int round = 0; round < 4; round++) {
+        uint64_t before = by->with->count;
+        tally_memory_set_space(inner, tally_memory_used_space(inner) + (uint64_t)round * 2000);
+        for (int i = 0; i < 8; i++) append(by, 1, i % 3 == 0 ? TALLY_DURABLE : TALLY_WRITTEN);
+        tick(by, 3);
+        CHECK(by->with->count < before + 8 || by->failed);
+        tally_memory_set_space(inner, UINT64_MAX);
+        append(by, 1, TALLY_WRITTEN);
+        tick(by, 2);
+    }
+    end(by);
+}
+
 /* Three threads and the background thread of the store. */
 static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t told_written, told_durable;
@@ -687,6 +710,7 @@ static const scenario all[] = {
     {"failed sync", failed_sync, 400, 200, 5},
     {"backup", backing_up, 12000, 100, 3},
     {"threads", threads, 1500, 80, 2},
+    {"full disk", full_disk, 20000, 150, 8},
 };
 #define SCENARIOS (sizeof all / sizeof *all)
 
@@ -714,6 +738,8 @@ TEST(a_clean_close_and_what_comes_after_it) { try_one(5); }
 TEST(a_backup_is_whole_when_it_is_done) { try_one(7); }
 
 TEST(several_threads_at_once) { try_one(8); }
+
+TEST(a_full_disk_refuses_and_loses_nothing) { try_one(9); }
 
 TEST(a_sync_that_failed_is_not_believed_afterwards)
 {
