@@ -138,10 +138,20 @@ static PyObject *event_content_type(py_event *self, void *unused)
     return text_object(self->content_type);
 }
 
+/* Damaged data are not lent by the core, so empty bytes would be a lie. */
+static int refuse_damaged(py_event *self)
+{
+    if (LIKELY(self->data_state != TALLY_DATA_DAMAGED)) return 0;
+    (void)error_raise_text(state_of(self), TALLY_E_DAMAGED,
+                           "the data of event %llu is damaged; the rest of it is whole",
+                           (unsigned long long)self->position);
+    return -1;
+}
+
 static PyObject *event_raw(py_event *self, void *unused)
 {
     (void)unused;
-    return PyBytes_FromStringAndSize(self->data, (Py_ssize_t)self->data_length);
+    return refuse_damaged(self) < 0 ? NULL : PyBytes_FromStringAndSize(self->data, (Py_ssize_t)self->data_length);
 }
 
 static const char *const data_states[] = {[TALLY_DATA_READABLE] = "readable",
@@ -159,9 +169,7 @@ static PyObject *event_data(py_event *self, void *unused)
 {
     (void)unused;
     if (self->decoded == NULL) {
-        if (self->data_state == TALLY_DATA_DAMAGED)
-            return error_raise_text(state_of(self), TALLY_E_DAMAGED, "the data of event %llu is damaged",
-                                    (unsigned long long)self->position);
+        if (refuse_damaged(self) < 0) return NULL;
         PyObject *made =
             self->data_state != TALLY_DATA_READABLE
                 ? Py_NewRef(Py_None)

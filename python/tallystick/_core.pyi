@@ -681,7 +681,7 @@ class Store:
         conditions: Condition | Iterable[Condition] = (),
         durability: _Durability | None = None,
     ) -> list[Receipt]:
-        """Appends up to 65 536 events as one commit, all or nothing.
+        """Appends up to 65 536 events as one commit, all or nothing. All of them have a `key`, or none has.
 
         store.append_many([("order/1", "order.placed", {"total": 9}), ("order/2", "order.placed")])
         store.append_many([{"stream": "a", "type": "x", "tags": ["k:v"]},
@@ -942,9 +942,11 @@ class Event:
     @property
     def data(self) -> Any:
         """What was appended: decoded when it is first asked for, by its content type (JSON, text, the store's
-        codec, else bytes). None without data, and when it is not readable any more; see data_state."""
+        codec, else bytes). None without data, and when its key is gone; see data_state. DamagedError when the
+        data is damaged; all the rest of the event is whole then."""
     @property
-    def raw(self) -> bytes: ...
+    def raw(self) -> bytes:
+        """The data as bytes; empty when its key is gone. DamagedError."""
     @property
     def content_type(self) -> str: ...
     @property
