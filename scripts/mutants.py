@@ -36,7 +36,9 @@ SWAPS = (
     (r"\bfalse\b", "true"),
 )
 # A statement on a line of its own, left out.
-STATEMENT = re.compile(r"^\s+(?!return\b|break\b|continue\b|const\b|tally_\w+ \*?\w+( =|;|,)|u?int\d+_t |size_t |bool |char )\S.*;\s*$")
+STATEMENT = re.compile(
+    r"^\s+(?!return\b|break\b|continue\b|const\b|tally_\w+ \*?\w+( =|;|,)|u?int\d+_t |size_t |bool |char )\S.*;\s*$"
+)
 
 
 def without_comments(text: str) -> str:
@@ -60,8 +62,8 @@ def mutants_of(path: Path) -> list[tuple[Path, int, str, str]]:
             said = f"{match.group().strip()} -> {by.strip() or 'nothing'}"
             found.append((path, line, said, text[: match.start()] + by + text[match.end() :]))
     lines = text.split("\n")
-    for number, line in enumerate(bare.split("\n")):
-        if STATEMENT.match(line) and line.count("(") == line.count(")"):
+    for number, statement in enumerate(bare.split("\n")):
+        if STATEMENT.match(statement) and statement.count("(") == statement.count(")"):
             without = [*lines[:number], "    ;", *lines[number + 1 :]]
             found.append((path, number + 1, f"without {lines[number].strip()}", "\n".join(without)))
     return found
@@ -84,7 +86,8 @@ def notices(path: Path, text: str, tests: list[str]) -> str | None:
     objects = [f"out/debug/core/{name[:-2]}.o" for name in names if name != mine]
     wraps = [str(wrap) for wrap in sorted((ROOT / "out" / "debug" / "wrap").glob("*.o"))]
     for test in tests:
-        link = ["gcc", f"out/debug/tests/{test}.o", *wraps, *objects, str(made), "-o", str(program), "-lsodium", "-pthread"]
+        objects_of_test = [f"out/debug/tests/{test}.o", *wraps, *objects, str(made)]
+        link = ["gcc", *objects_of_test, "-o", str(program), "-lsodium", "-pthread"]
         subprocess.run(link, cwd=ROOT, check=True, capture_output=True)
         try:
             done = subprocess.run([program], cwd=ROOT, capture_output=True, timeout=TIMEOUT_S)

@@ -64,8 +64,8 @@ def torture_store(deadline: float, seed: int) -> int:
     for problem in problems:
         print(f"FAILED store, seed {seed}: {problem}", flush=True)
     print(
-        "store: {stores} stores, {kills} kills, {promised} acknowledged events and {seen} sightings ({compared} comparisons), "
-        "{refused} second writers refused, {cuts} torn tails cut, {lost} lost".format(
+        "store: {stores} stores, {kills} kills, {promised} acknowledged events and {seen} sightings "
+        "({compared} comparisons), {refused} second writers refused, {cuts} torn tails cut, {lost} lost".format(
             lost="some" if problems else "0", **total
         )
     )
@@ -100,8 +100,10 @@ def torture_one(home: Path, chance: random.Random, deadline: float, total: dict[
 def start_readers(directory: Path, sightings: Path) -> list[subprocess.Popen[bytes]]:
     # All append to one file: a record is one write.
     with sightings.open("ab") as out:
-        command = [STORE, "read", directory]
-        return [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE) for _ in range(READERS)]
+        return [
+            subprocess.Popen([STORE, "read", directory], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE)
+            for _ in range(READERS)
+        ]
 
 
 def end_readers(readers: list[subprocess.Popen[bytes]]) -> list[str]:
@@ -115,7 +117,7 @@ def end_readers(readers: list[subprocess.Popen[bytes]]) -> list[str]:
 
 def kill_once(directory: Path, promises: Path, chance: random.Random, total: dict[str, int]) -> list[str]:
     threads = chance.choice((1, 2, 4, 8))
-    command = [STORE, "write", directory, str(chance.getrandbits(32)), str(threads)]
+    command: list[str | Path] = [STORE, "write", directory, str(chance.getrandbits(32)), str(threads)]
     with promises.open("ab") as out:
         before = out.tell()
         writer = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
