@@ -102,6 +102,42 @@ TEST(head_tells_what_is_durable_under_this_boot_only)
     end();
 }
 
+TEST(an_open_tells_what_is_durable_and_no_view_is_given_twice)
+{
+    tally_view *again;
+    begin();
+    log_segment(&made, 0);
+    log_append(&made, 3, 100, 0);
+    log_head(&made, 1, 2, true);
+    open_it(TALLY_OK);
+    CHECK_EQ(found.durable, 2);
+    CHECK_EQ(found.writer_epoch, 1);
+    log_segment(&made, 1);
+    log_append(&made, 1, 100, 0);
+    sees(4);
+    CHECK(view != NULL);
+    CHECK_STATUS(tally_follow_refresh(follow, &again, &end_position, &durable, &error), TALLY_OK);
+    CHECK(again == NULL);
+    end();
+}
+
+/* Without HEAD the names are looked at from time to time. */
+TEST(a_segment_that_is_gone_is_noticed_without_head_too)
+{
+    begin();
+    log_segment(&made, 0);
+    log_append(&made, 1, 100, 0);
+    log_segment(&made, 1);
+    log_append(&made, 1, 100, 0);
+    open_it(TALLY_OK);
+    sees(2);
+    CHECK_STATUS(tally_file_remove(&made.folder, "00000001.00.seg", NULL), TALLY_OK);
+    tally_status status = TALLY_OK;
+    for (int i = 0; i < 100 && status == TALLY_OK; i++) status = refresh();
+    CHECK_STATUS(status, TALLY_E_DAMAGED);
+    end();
+}
+
 TEST(it_goes_over_to_the_next_segment_with_and_without_head)
 {
     for (int with_head = 0; with_head < 2; with_head++) {
