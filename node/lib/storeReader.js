@@ -2,6 +2,8 @@
 
 // Reading off the loop, to an end or for as long as the store is open.
 
+const { inspect } = require('node:util');
+
 const { eventsOf } = require('./storeEvent');
 const { ASYNC, CLOSES, REFRESHES } = require('./storeQuery');
 const { damaged, followChecks, isEmpty, queryChecks, readQuery, readerOf } = require('./storeQuery');
@@ -74,11 +76,6 @@ class Reader {
     }).finally(() => {
       this.#waiting = null;
     });
-  }
-
-  /** The store that is read; null when this is over. */
-  get store() {
-    return this.#owner;
   }
 
   #fetch() {
@@ -196,6 +193,11 @@ class Reader {
   async throw(error) {
     this.#finish();
     throw error;
+  }
+
+  [inspect.custom](_depth, options) {
+    const of = this.#owner === null ? '{ over }' : `of ${inspect(this.#owner, options)}`;
+    return `${options.stylize('Reader', 'special')} ${of}`;
   }
 
   async toArray() {

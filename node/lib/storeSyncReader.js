@@ -2,6 +2,8 @@
 
 // Reading at once: an iterator over the events of a query, page by page.
 
+const { inspect } = require('node:util');
+
 const { eventsOf } = require('./storeEvent');
 const { CLOSES, damaged, isEmpty, readQuery, readerOf, syncChecks } = require('./storeQuery');
 const { dispose } = require('./values');
@@ -25,11 +27,6 @@ class SyncReader {
     this.#left = this.#query.limit ?? Infinity;
     this.#done = isEmpty(this.#query);
     if (!this.#done) this.#next = readerOf(core, this.#query);
-  }
-
-  /** The store that is read; null when this is over. */
-  get store() {
-    return this.#owner;
   }
 
   #fetch() {
@@ -73,6 +70,11 @@ class SyncReader {
   throw(error) {
     this.return();
     throw error;
+  }
+
+  [inspect.custom](_depth, options) {
+    const of = this.#owner === null ? '{ over }' : `of ${inspect(this.#owner, options)}`;
+    return `${options.stylize('SyncReader', 'special')} ${of}`;
   }
 
   toArray() {

@@ -169,6 +169,17 @@ describe('iterating', () => {
   );
 
   test(
+    'readers show what they read',
+    withStore(async (store) => {
+      for (const reader of [store.read(), store.follow(), store.readSync()]) {
+        assert.match(inspect(reader), /^(Sync)?Reader of Store ".*" \{ open \}$/);
+        await reader.return();
+        assert.match(inspect(reader), /^(Sync)?Reader \{ over \}$/);
+      }
+    }),
+  );
+
+  test(
     'return while a page is being fetched',
     withStore(async (store) => {
       fill(store, 1000);
