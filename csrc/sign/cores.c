@@ -27,8 +27,7 @@ void tally_cores_begin(tally_cores *cores, const tally_platform *platform, const
     bool goes_on = cores->known && cores->position <= position && cores->number == segment_of(cores)->header.number;
     cores->known = true;
     if (!goes_on) enter_segment(cores);
-    tally_frame frame;
-    while (cores->position < position && tally_cores_next(cores, &frame, NULL) == TALLY_OK) continue;
+    cores->wanted = position;
 }
 
 void tally_cores_end(tally_cores *cores)
@@ -110,7 +109,7 @@ static tally_status take_frame(tally_cores *cores, const uint8_t *bytes, size_t 
     return TALLY_OK;
 }
 
-tally_status tally_cores_next(tally_cores *cores, tally_frame *frame, tally_error *error)
+static tally_status take_next(tally_cores *cores, tally_frame *frame, tally_error *error)
 {
     for (;;) {
         const uint8_t *bytes;
@@ -132,4 +131,11 @@ tally_status tally_cores_next(tally_cores *cores, tally_frame *frame, tally_erro
         }
         cores->offset += TALLY_MARK_BYTES;
     }
+}
+
+tally_status tally_cores_next(tally_cores *cores, tally_frame *frame, tally_error *error)
+{
+    tally_status status = take_next(cores, frame, error);
+    while (status == TALLY_OK && cores->position <= cores->wanted) status = take_next(cores, frame, error);
+    return status;
 }

@@ -15,6 +15,7 @@ typedef struct tally_cores {
     uint64_t number;   /* of the segment */
     uint64_t offset;   /* in it, of the next frame or mark */
     uint64_t position; /* of the next event */
+    uint64_t wanted;   /* the first position that is given */
     bool known;        /* number, offset and position are those of an earlier walk */
     uint8_t *buffer;   /* for segments that are not mapped */
     size_t capacity;

@@ -263,7 +263,7 @@ tally_status tally_signer_check(tally_head_signer *signer, const tally_view *vie
     /* The largest first: the others are proven from it. One that nobody we know has signed could be of the same hand
      * as the tree's files. */
     if (largest->set && largest->size != 0 && (largest != &newest || signer->newest_believed))
-        (void)tally_tree_anchor(&signer->tree, largest->size, &largest->root);
+        (void)tally_tree_anchor(&signer->tree, view, largest->size, &largest->root);
     tally_status status = check_head(signer, view, &state, "the signer's memory", error);
     if (status == TALLY_OK) status = check_head(signer, view, &signer->remembered, "the remembered head", error);
     if (status == TALLY_OK) status = check_head(signer, view, &newest, "CHECKPOINTS", error);

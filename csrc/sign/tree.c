@@ -252,17 +252,40 @@ static tally_status give_node(void *context, uint32_t level, uint64_t index, uin
     return node_of_cores(from, level, index, node, error);
 }
 
-bool tally_tree_anchor(tally_tree *tree, uint64_t size, const tally_hash *root)
+static bool has_leaf(tally_tree *tree, uint64_t index, const uint8_t hash[TALLY_DIGEST_BYTES])
+{
+    uint8_t leaf[TALLY_DIGEST_BYTES];
+    return read_tile(tree, 0, index, 1, leaf, NULL) == TALLY_OK && memcmp(leaf, hash, sizeof leaf) == 0;
+}
+
+/* What can be compared without reading all of the log. */
+static bool is_of_log(tally_tree *tree, const tally_view *view, uint64_t size)
+{
+    uint8_t leaf[TALLY_DIGEST_BYTES];
+    tally_frame frame;
+    for (size_t i = 1; i < view->segment_count; i++) {
+        const tally_segment_header *header = &view->segments[i]->header;
+        if (header->first_position == 0 || header->first_position > size) continue;
+        if (!has_leaf(tree, header->first_position - 1, header->event_before)) return false;
+    }
+    tally_cores_begin(&tree->cores, tree->platform, view, size - 1);
+    tally_status status = tally_cores_next(&tree->cores, &frame, NULL);
+    if (status == TALLY_OK) tally_core_event_hash(frame.core, leaf);
+    tally_cores_end(&tree->cores);
+    return status == TALLY_OK && has_leaf(tree, size - 1, leaf);
+}
+
+bool tally_tree_anchor(tally_tree *tree, const tally_view *view, uint64_t size, const tally_hash *root)
 {
     tally_frontier frontier;
     tally_hash is;
     uint64_t before = tree->stored;
     source files = {tree, NULL, false};
-    if (size < tree->frontier.size) return false;
+    if (size == 0 || size < tree->frontier.size) return false;
     tree->stored = size;
     bool whole = tally_merkle_frontier(give_node, &files, size, &frontier, NULL) == TALLY_OK;
     if (whole) tally_frontier_root(&frontier, is.bytes);
-    if (whole && memcmp(&is, root, sizeof is) == 0) {
+    if (whole && memcmp(&is, root, sizeof is) == 0 && is_of_log(tree, view, size)) {
         tree->frontier = frontier;
         tree->cut = false;
         return true;

@@ -39,8 +39,9 @@ typedef struct tally_tree {
 void tally_tree_init(tally_tree *tree, const tally_folder *folder, bool writable);
 void tally_tree_free(tally_tree *tree);
 
-/* Believes the files up to `size` when what they hold folds to `root`. False: nothing has changed. */
-bool tally_tree_anchor(tally_tree *tree, uint64_t size, const tally_hash *root);
+/* Believes the files up to `size`, above 0, when what they hold folds to `root`, and the log has the same events at the
+ * ends of its segments and before `size`: an older log may lie beside newer files. False: nothing has changed. */
+bool tally_tree_anchor(tally_tree *tree, const tally_view *view, uint64_t size, const tally_hash *root);
 
 /* Hashes the events below `size`, at most `limit` of them; all of them are shown by the view. Files that cannot be
  * written are done without. */
