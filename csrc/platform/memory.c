@@ -104,6 +104,7 @@ memory_world *tally_memory_world_new(uint64_t seed)
     world->table.size = sizeof world->table;
     world->table.name = "memory";
     world->table.context = world;
+    world->process = platform->process_id(platform->context);
     world->space_bytes = UINT64_MAX;
     world->wall_us = WALL_START_US;
     world->seed = seed;

@@ -109,6 +109,8 @@ static tally_status close_file(void *context, tally_file file, int32_t *os_error
     memory_world *world = tally_memory_world(context);
     tally_status status;
     *os_error = 0;
+    /* In a forked child the lock may be held by a thread that is not there, and the world is a copy. */
+    if (world->table.process_id(world) != world->process) return TALLY_OK;
     tally_memory_lock(world);
     memory_open_file *place = tally_memory_file(world, file, 0, &status);
     if (place != NULL) close_place(world, place, file);

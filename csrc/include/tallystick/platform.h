@@ -73,6 +73,7 @@ typedef struct tally_platform {
     /** Opens a file; `mode` counts with TALLY_OPEN_CREATE. A directory can be opened for reading. */
     tally_status (*open_file)(void *context, const char *path, uint32_t flags, uint32_t mode, tally_file *file,
                               int32_t *os_error);
+    /** Called in a forked child too, before fork returns in it: must not wait for another thread there. */
     tally_status (*close_file)(void *context, tally_file file, int32_t *os_error);
     /** Reads at most `length` bytes at `offset`; `*done` may be less, and is 0 at the end of the file. */
     tally_status (*read_at)(void *context, tally_file file, void *data, size_t length, uint64_t offset, size_t *done,
