@@ -115,5 +115,6 @@ tally_status tally_store_backup(tally_store *store, const char *path, size_t pat
     }
     if (status == TALLY_OK && report != NULL) *report = made;
     tally_gate_leave(&call);
+    tally_close_deferred(); /* of a progress callback that closed the store */
     return status;
 }

@@ -262,6 +262,25 @@ TEST(a_backup_that_is_stopped_leaves_nothing)
     end();
 }
 
+static int32_t close_it(void *user_data, uint64_t done, uint64_t total)
+{
+    (void)user_data, (void)done, (void)total;
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK); /* it marks, and the rest follows */
+    return 0;
+}
+
+TEST(a_progress_callback_may_close_the_store)
+{
+    begin();
+    fill(10);
+    tally_upkeep_options options = {.size = sizeof options, .progress = close_it};
+    CHECK_STATUS(tally_store_backup(store, "/b", 2, &options, NULL, &error), TALLY_E_CLOSED);
+    CHECK(store == NULL);
+    CHECK_EQ(tally_handle_count(), 0);
+    finds_nothing("/s", 10);
+    end();
+}
+
 TEST(each_call_that_fails_leaves_no_half_backup)
 {
     bool hit = true;
