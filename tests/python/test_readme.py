@@ -36,7 +36,7 @@ def test_the_c_start_compiles_and_runs(tmp_path: Path) -> None:
     program = str(tmp_path / "start")
     run("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-DTALLY_STATIC", "-Icsrc/include", str(source),
         "out/libtallystick.a", "-lsodium", "-pthread", "-o", program)  # fmt: skip
-    assert run(program) == "paid: 5 bytes\n"
+    assert run(program, cwd=tmp_path) == "committed: account.opened\nposition 0, durable\n"
 
 
 def test_every_file_that_the_readme_and_the_documents_name_exists() -> None:
