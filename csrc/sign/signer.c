@@ -101,7 +101,7 @@ static tally_status find_state(const tally_head_signer *signer, const tally_sign
 static tally_status open_state(tally_head_signer *signer, const tally_signing *signing, tally_error *error)
 {
     tally_outside place;
-    bool used;
+    bool used = false; /* gcc does not see that success sets it */
     if (!tally_signer_is_set(signer) || !signer->writable) return TALLY_OK;
     tally_status status = find_state(signer, signing, &place, &used, error);
     if (status != TALLY_OK || !used) return status;
