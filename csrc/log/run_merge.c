@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "log/ask.h"
 #include "log/hash.h"
 #include "log/run_body.h"
 #include "log/sealed.h"
@@ -48,16 +49,21 @@ typedef struct merging {
 
 /* --------------------------------------------------------------------------------------------- units */
 
-/* A unit that is damaged ends the merge: it is looked at through its frames, not merged. */
+/* It is looked at without the run, or through its frames, from now on, and never merged. */
+static void distrust(const merge_unit *unit)
+{
+    if (unit->run != NULL) tally_run_distrust((tally_run *)(uintptr_t)unit->run);
+    else tally_ask_distrust((tally_segment *)(uintptr_t)unit->segment);
+}
+
+/* A unit that is damaged ends the merge. */
 static enum tally_answer load(merge_unit *unit)
 {
     enum tally_answer answer = unit->run != NULL ? tally_run_name_at(unit->run, unit->number, &unit->name)
                                                  : tally_sealed_name(unit->segment, unit->number, &unit->name.kind,
                                                                      unit->name.name, &unit->name.length);
     unit->present = answer == TALLY_ANSWER_YES;
-    if (answer != TALLY_ANSWER_DAMAGED) return answer;
-    if (unit->run != NULL) tally_run_distrust((tally_run *)(uintptr_t)unit->run);
-    else atomic_store_explicit(&((tally_segment *)(uintptr_t)unit->segment)->distrusted, true, memory_order_release);
+    if (answer == TALLY_ANSWER_DAMAGED) distrust(unit);
     return answer;
 }
 
@@ -92,7 +98,7 @@ static bool add_references(merging *merge, const merge_unit *unit)
         uint32_t segment;
         uint32_t record;
         if (tally_run_reference(unit->run, &unit->name.entry, i, &segment, &record) != TALLY_ANSWER_YES) {
-            tally_run_distrust((tally_run *)(uintptr_t)unit->run);
+            distrust(unit);
             return false;
         }
         (void)add_reference(merge, unit->first + segment, record);
@@ -116,7 +122,10 @@ static bool merge_name(merging *merge, const merge_unit *first)
         if (!add_references(merge, unit)) return false;
         unit->number++;
         if (load(unit) == TALLY_ANSWER_DAMAGED) return false;
-        if (unit->present && compare(unit, &same) <= 0) return false; /* not sorted: it lies */
+        if (unit->present && compare(unit, &same) <= 0) { /* not sorted: it lies */
+            distrust(unit);
+            return false;
+        }
     }
     tally_store_u32(record + 12, merge->reference_count - references);
     tally_section_write(&merge->records, record, sizeof record);
