@@ -89,10 +89,9 @@ static tally_status check_unsealed(tally_fsck_run *run, const tally_segment *seg
                            "a full segment has no whole index: the next writer makes it", error);
 }
 
-static tally_status read_all(tally_fsck_run *run, const tally_evidence *evidence, tally_error *error)
+static tally_status read_all(tally_fsck_run *run, bool damaged, tally_error *error)
 {
     const tally_chain *chain = run->chain;
-    bool damaged = chain->end == TALLY_CHAIN_BROKEN || evidence->proves_damage;
     tally_status status = TALLY_OK;
     run->expects = true;
     for (size_t i = 0; status == TALLY_OK && i < chain->count; i++) {
@@ -110,22 +109,18 @@ static tally_status read_all(tally_fsck_run *run, const tally_evidence *evidence
 
 /* -------------------------------------------------------------------------------------------- fsck */
 
-static tally_status check_store(tally_fsck_run *run, tally_chain *chain, tally_error *error)
+static tally_status check_store(tally_fsck_run *run, const tally_work_found *found, tally_error *error)
 {
-    tally_evidence evidence;
-    tally_status status = tally_evidence_gather(chain, &evidence, error);
-    if (status == TALLY_E_IO) {
-        status = tally_fsck_tell(run, TALLY_FINDING_STRUCTURE, TALLY_E_IO, "", TALLY_POSITION_NONE, TALLY_POSITION_NONE,
-                                 error == NULL ? "a file cannot be read" : error->message, error);
-        if (status != TALLY_OK) return status;
-        memset(&evidence, 0, sizeof evidence);
-        evidence.proves_damage = true;
-        return read_all(run, &evidence, error);
-    }
-    if (status != TALLY_OK) return status;
+    const tally_chain *chain = run->chain;
+    tally_status status;
     for (size_t i = 0; i < chain->count; i++) run->work->total += tally_segment_end(chain->segments[i]);
-    status = tell_end(run, &evidence, error);
-    return status == TALLY_OK ? read_all(run, &evidence, error) : status;
+    if (found->unreadable) {
+        status = tally_fsck_tell(run, TALLY_FINDING_STRUCTURE, TALLY_E_IO, "", TALLY_POSITION_NONE, TALLY_POSITION_NONE,
+                                 found->why.message, error);
+    } else {
+        status = tell_end(run, &found->evidence, error);
+    }
+    return status == TALLY_OK ? read_all(run, found->damaged, error) : status;
 }
 
 tally_status tally_fsck(const char *path, size_t path_length, const tally_upkeep_options *options,
@@ -134,20 +129,20 @@ tally_status tally_fsck(const char *path, size_t path_length, const tally_upkeep
 {
     tally_work work;
     tally_folder folder;
-    tally_chain chain;
+    tally_work_found found;
     tally_fsck_report counts = {0};
     tally_error_clear(error);
     if (report == NULL) return tally_fail(error, TALLY_E_NULL, "report is NULL");
     *report = counts;
     tally_status status = tally_work_begin(&work, options, tally_platform_default(), error);
     if (status == TALLY_OK) status = tally_folder_init(&folder, work.platform, path, path_length, 0600, error);
-    if (status == TALLY_OK) status = tally_work_open_chain(&chain, &folder, error);
+    if (status == TALLY_OK) status = tally_work_look(&found, &folder, error);
     if (status != TALLY_OK) return status;
-    tally_fsck_run run = {.work = &work, .chain = &chain, .finding = finding, .report = &counts};
+    tally_fsck_run run = {.work = &work, .chain = &found.chain, .finding = finding, .report = &counts};
     run.streams.platform = work.platform;
-    status = check_store(&run, &chain, error);
+    status = check_store(&run, &found, error);
     tally_streams_free(&run.streams);
-    tally_chain_free(&chain);
+    tally_chain_free(&found.chain);
     *report = counts;
     return status;
 }

@@ -216,32 +216,22 @@ static tally_status rebuild_store(tally_salvage_run *at, const char *to, size_t 
 
 /* ------------------------------------------------------------------------------------------ salvage */
 
-static tally_status salvage_store(tally_salvage_run *at, const char *to, size_t to_length, tally_salvage_report *report,
-                                  tally_error *error)
+static tally_status salvage_store(tally_salvage_run *at, const tally_evidence *evidence, const char *to,
+                                  size_t to_length, tally_salvage_report *report, tally_error *error)
 {
-    tally_evidence evidence;
-    tally_status status = tally_evidence_gather(at->chain, &evidence, error);
-    if (status == TALLY_E_IO) { /* what cannot be read is lost, and what lies behind it may be whole */
-        memset(&evidence, 0, sizeof evidence);
-        evidence.proves_damage = true;
-        status = TALLY_OK;
+    const tally_chain *chain = at->chain;
+    if (chain->end == TALLY_CHAIN_UNKNOWN || evidence->unknown) {
+        return tally_chain_refuse(chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one", error);
     }
+    if (chain->count == 0) {
+        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "without its first segment nothing can be salvaged", error);
+    }
+    for (size_t i = 0; i < chain->count; i++) at->work->total += 2 * tally_segment_end(chain->segments[i]);
+    tally_status status = read_all(at, error);
     if (status != TALLY_OK) return status;
-    if (at->chain->end == TALLY_CHAIN_UNKNOWN || evidence.unknown) {
-        return tally_chain_refuse(at->chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one",
-                                  error);
-    }
-    if (at->chain->count == 0) {
-        return tally_chain_refuse(at->chain, TALLY_E_DAMAGED, "without its first segment nothing can be salvaged",
-                                  error);
-    }
-    at->damaged = at->chain->end == TALLY_CHAIN_BROKEN || evidence.proves_damage;
-    for (size_t i = 0; i < at->chain->count; i++) at->work->total += 2 * tally_segment_end(at->chain->segments[i]);
-    status = read_all(at, error);
-    if (status != TALLY_OK) return status;
-    bool same = !at->spoiled && at->gap_count == 0 && at->next == at->chain->next_position;
-    if (evidence.durable_position > at->next && !evidence.rotten) {
-        status = note_gap(at, at->next, evidence.durable_position, error);
+    bool same = !at->spoiled && at->gap_count == 0 && at->next == chain->next_position;
+    if (at->damaged && evidence->durable_position > at->next && !evidence->rotten) {
+        status = note_gap(at, at->next, evidence->durable_position, error);
     }
     report->copied = at->copied;
     report->gaps = at->gap_count;
@@ -256,19 +246,19 @@ tally_status tally_salvage(const char *from, size_t from_length, const char *to,
 {
     tally_work work;
     tally_folder folder;
-    tally_chain chain;
+    tally_work_found found;
     tally_salvage_report made = {0};
     tally_error_clear(error);
     if (report != NULL) *report = made;
     tally_status status = tally_work_begin(&work, options, tally_platform_default(), error);
     if (status == TALLY_OK) status = tally_folder_init(&folder, work.platform, from, from_length, 0600, error);
-    if (status == TALLY_OK) status = tally_work_open_chain(&chain, &folder, error);
+    if (status == TALLY_OK) status = tally_work_look(&found, &folder, error);
     if (status != TALLY_OK) return status;
-    tally_salvage_run at = {.work = &work, .chain = &chain};
-    status = salvage_store(&at, to, to_length, &made, error);
+    tally_salvage_run at = {.work = &work, .chain = &found.chain, .damaged = found.damaged};
+    status = salvage_store(&at, &found.evidence, to, to_length, &made, error);
     work.platform->release(work.platform->context, at.gaps);
     work.platform->release(work.platform->context, at.places);
-    tally_chain_free(&chain);
+    tally_chain_free(&found.chain);
     if (status == TALLY_OK && report != NULL) *report = made;
     return status;
 }

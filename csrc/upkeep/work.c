@@ -43,17 +43,47 @@ tally_status tally_work_step(tally_work *work, uint64_t bytes, tally_error *erro
 
 /* --------------------------------------------------------------------------------------- directory */
 
-tally_status tally_work_open_chain(tally_chain *chain, const tally_folder *folder, tally_error *error)
+static tally_status look_once(tally_work_found *found, const tally_folder *folder, tally_error *error)
+{
+    memset(found, 0, sizeof *found);
+    /* Never mapped: a media error would end the process. */
+    tally_status status =
+        tally_chain_open(&found->chain, folder, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, TALLY_CHAIN_TOLERANT, error);
+    if (status == TALLY_OK) status = tally_evidence_gather(&found->chain, &found->evidence, &found->why);
+    if (status == TALLY_E_IO) {
+        found->unreadable = true;
+        memset(&found->evidence, 0, sizeof found->evidence);
+        status = TALLY_OK;
+    } else if (status != TALLY_OK && error != NULL && found->why.status != TALLY_OK) {
+        *error = found->why;
+    }
+    if (status != TALLY_OK) tally_chain_free(&found->chain);
+    found->damaged = found->chain.end == TALLY_CHAIN_BROKEN || found->evidence.proves_damage || found->unreadable;
+    return status;
+}
+
+#define LOOKS 8
+
+/* A writer moves the end while it is looked at: then what lies behind it may be durable by now, and no damage. */
+tally_status tally_work_look(tally_work_found *found, const tally_folder *folder, tally_error *error)
 {
     bool is_store;
+    uint64_t position = TALLY_POSITION_NONE;
+    uint64_t offset = 0;
     tally_status status = tally_directory_look(folder, &is_store, error);
     if (status == TALLY_OK && !is_store) {
         status = tally_fail_os(error, TALLY_E_NOT_FOUND, 0, folder->path, "the directory has no store in it");
     }
-    if (status != TALLY_OK) return status;
-    /* Never mapped: a media error would end the process. */
-    status = tally_chain_open(chain, folder, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, TALLY_CHAIN_TOLERANT, error);
-    if (status != TALLY_OK) tally_chain_free(chain);
+    for (int i = 0; status == TALLY_OK && i < LOOKS; i++) {
+        status = look_once(found, folder, error);
+        if (status != TALLY_OK || !found->damaged) return status;
+        if (found->chain.next_position == position && found->chain.break_offset == offset) return TALLY_OK;
+        position = found->chain.next_position;
+        offset = found->chain.break_offset;
+        if (i + 1 < LOOKS) tally_chain_free(&found->chain);
+    }
+    /* It never stood still: the chain is a prefix, and what is behind it is the writer's. */
+    if (status == TALLY_OK) found->damaged = found->evidence.proves_damage = false;
     return status;
 }
 

@@ -5,7 +5,7 @@
 #include <tallystick/upkeep.h>
 
 #include "handle/slab.h"
-#include "log/chain.h"
+#include "log/evidence.h"
 
 typedef struct tally_work {
     tally_upkeep_options options;
@@ -22,9 +22,18 @@ tally_status tally_work_begin(tally_work *work, const tally_upkeep_options *opti
 /* So much more is done. TALLY_E_INTERRUPTED, E_CLOSED. */
 tally_status tally_work_step(tally_work *work, uint64_t bytes, tally_error *error);
 
-/* The chain of a directory that nobody needs to be able to open. TALLY_E_NOT_FOUND no store, E_FORMAT something else.
- * Free it unless it failed. */
-tally_status tally_work_open_chain(tally_chain *chain, const tally_folder *folder, tally_error *error);
+/* What a directory has that nobody needs to be able to open: the chain, and what is behind it. `unreadable`: something
+ * there cannot be read, so that nothing is known of it. A writer may be at work: what looks like damage is looked
+ * at again, and is damage when it stays where it is. TALLY_E_NOT_FOUND no store, E_FORMAT something else. Free
+ * the chain unless it failed. */
+typedef struct tally_work_found {
+    tally_chain chain;
+    tally_evidence evidence;
+    bool unreadable;
+    bool damaged;    /* there is something behind the chain, or in its way, that is not the next writer's to cut */
+    tally_error why; /* of `unreadable` */
+} tally_work_found;
+tally_status tally_work_look(tally_work_found *found, const tally_folder *folder, tally_error *error);
 
 /* Makes a directory that did not exist. TALLY_E_EXISTS and the like. */
 tally_status tally_work_make_folder(const tally_work *work, const char *path, size_t length, uint32_t file_mode,

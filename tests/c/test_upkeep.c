@@ -610,3 +610,59 @@ TEST(a_page_that_cannot_be_read_costs_what_lies_in_it)
     finds_nothing("/t", 6);
     end();
 }
+
+/* ------------------------------------------------------------------------------- beside a writer */
+
+static uint32_t appended_beside;
+static bool beside_itself;
+
+/* Before each look that fsck takes, the writer goes on. */
+static void append_beside(void *user_data, wrap_call call)
+{
+    (void)user_data, (void)call;
+    if (beside_itself || appended_beside >= 60) return;
+    beside_itself = true;
+    append(1000 + appended_beside++, 1, 7000, TALLY_DURABLE);
+    beside_itself = false;
+}
+
+static void open_writer_beside(void)
+{
+    tally_store_options options = {.size = sizeof options,
+                                   .flags = TALLY_STORE_NO_THREAD,
+                                   .segment_bytes = TALLY_SEGMENT_BYTES_MIN,
+                                   .platform = world};
+    REQUIRE_STATUS(tally_store_open("/s", 2, &options, &store, &error), TALLY_OK);
+    for (uint64_t i = 0; i < 5; i++) append(i, 1, 7000, TALLY_DURABLE);
+    appended_beside = 0;
+    wrap_watch(disk, WRAP_BIT(WRAP_READ_AT) | WRAP_BIT(WRAP_LIST_DIRECTORY), append_beside, NULL);
+}
+
+TEST(fsck_beside_a_writer_sees_a_prefix_and_no_damage)
+{
+    begin();
+    open_writer_beside();
+    tally_upkeep_options options = {.size = sizeof options, .platform = disk, .user_data = &findings};
+    for (int i = 0; i < 4; i++) {
+        findings = 0;
+        CHECK_STATUS(tally_fsck("/s", 2, &options, take, &checked, &error), TALLY_OK);
+        CHECK_EQ(checked.structure + checked.bad_events + checked.indexes, 0);
+        CHECK(checked.events >= 5);
+        if (i == 1) appended_beside = 30;
+    }
+    wrap_watch(disk, 0, NULL, NULL);
+    end();
+}
+
+TEST(salvage_beside_a_writer_is_a_prefix)
+{
+    begin();
+    open_writer_beside();
+    REQUIRE_STATUS(salvage(), TALLY_OK);
+    wrap_watch(disk, 0, NULL, NULL);
+    CHECK_EQ(salvaged.same_lineage, 1);
+    CHECK_EQ(salvaged.lost, 0);
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    finds_nothing("/t", salvaged.copied);
+    end();
+}
