@@ -171,7 +171,7 @@ static napi_value gate_add(napi_env env, napi_callback_info info)
 
 static void gate_let_go(napi_env env, node_gate *gate)
 {
-    if (env != NULL) IGNORE(napi_delete_reference(env, gate->function));
+    IGNORE(napi_delete_reference(env, gate->function));
     atomic_store(&gate->thread, NULL);
     gate->store = NULL;
     gate_drop(gate);

@@ -41,15 +41,24 @@ static void store_close_now(node_store *store)
     store_release(store);
 }
 
+/* What belongs to the environment. */
+static void store_let_go(node_store *store)
+{
+    if (store->env == NULL) return;
+    gates_close(store->env, store);
+    if (store->receipts_array != NULL) IGNORE(napi_delete_reference(store->env, store->receipts_array));
+    store->receipts_array = NULL;
+    store->receipts = NULL;
+    store->receipt_count = 0;
+    store_unlink(store);
+    store->env = NULL;
+}
+
 void store_drop(node_store *store)
 {
     if (--store->references != 0) return;
     store_close_now(store);
-    if (store->env != NULL) {
-        store_unlink(store);
-        gates_close(store->env, store);
-        if (store->receipts_array != NULL) IGNORE(napi_delete_reference(store->env, store->receipts_array));
-    } else gates_close(NULL, store);
+    store_let_go(store);
     free(store->taken);
     free(store->scratch);
     free(store);
@@ -59,9 +68,8 @@ void stores_going_down(node_shim *shim)
 {
     while (shim->stores != NULL) {
         node_store *store = shim->stores;
-        store_unlink(store);
-        store->env = NULL;
         store_close_now(store);
+        store_let_go(store);
     }
 }
 
