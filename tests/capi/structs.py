@@ -60,6 +60,8 @@ class Shape:
     aligned: tuple[str, ...] = ()
     # What a larger struct with a tail that is not zero gets.
     tail: str = "E_STRUCT_SIZE"
+    # The first member that the struct's first version did not have.
+    later: str | None = None
     names: dict[str, NameMember] = field(default_factory=dict)
     # Arrays of names: (member, count, what each is).
     lists: tuple[tuple[str, str, NameMember], ...] = ()
@@ -243,6 +245,7 @@ SHAPES: dict[str, Shape] = {
             ("segment_bytes", constant("TALLY_SEGMENT_BYTES_MIN") - 1, "E_RANGE"),
             ("segment_bytes", constant("TALLY_SEGMENT_BYTES_MAX") + 1, "E_RANGE"),
         ),
+        later="signing",
         names={
             "name": NameMember(constant("TALLY_STORE_NAME_MAX"), ascii=True, good=("a", "A.b/c_d-9")),
         },
@@ -398,6 +401,12 @@ NESTED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 def struct_of(name: str) -> str:
     """The struct of a shape."""
     return name.split("@")[0]
+
+
+def first_size(name: str) -> int:
+    """Of the struct's first version."""
+    later = SHAPES[name].later
+    return ffi.sizeof(struct_of(name)) if later is None else ffi.offsetof(struct_of(name), later)
 
 
 def build(good: Good, name: str, /, **changes: Any) -> CData:

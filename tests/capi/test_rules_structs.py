@@ -10,7 +10,7 @@ from . import header
 from .attempt import Attempt
 from .library import TOO_LONG, Box, CData, address, constant, ffi
 from .roles import Given
-from .structs import SHAPES, NameMember, Shape, Site, build, image, sites, struct_of
+from .structs import SHAPES, NameMember, Shape, Site, build, first_size, image, sites, struct_of
 from .table import TABLE
 
 MOST = constant("TALLY_STRUCT_SIZE_MAX")
@@ -70,10 +70,19 @@ def test_a_struct_of_the_known_size_is_accepted_and_nothing_behind_it_is_read(na
 @each_sized
 def test_a_size_below_the_first_version_or_above_the_maximum_is_refused_unread(name: str, site: Site, box: Box) -> None:
     case = Try(name, site, box)
-    known = ffi.sizeof(struct_of(name))
+    known = first_size(name)
     for size in (0, 1, 8, known - 8, known - 1, MOST + 1, 2**31, 2**63, 2**64 - 1):
         only_the_size = case.pointer(size.to_bytes(8, "little"))
         case.expect("E_STRUCT_SIZE", only_the_size)
+
+
+@each_sized
+def test_a_struct_of_the_first_version_is_accepted(name: str, site: Site, box: Box) -> None:
+    case = Try(name, site, box)
+    known = first_size(name)
+    whole = bytearray(case.image(known)[:known])
+    whole[:8] = known.to_bytes(8, "little")
+    case.expect("OK", case.pointer(bytes(whole)))
 
 
 @each_sized
