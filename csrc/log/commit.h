@@ -15,9 +15,9 @@
 typedef struct tally_wanted {
     tally_stream_key key;
     tally_text stream;
-    tally_stream_end *end;       /* in the table; valid while the mutex is held and nothing is inserted */
-    tally_stream_end looked_up;  /* what the log said, when the table did not have it */
-    uint64_t looked_up_from;     /* all events before this were looked at; 0 and `is_looked_up` false: not yet */
+    tally_stream_end *end;      /* in the table; valid while the mutex is held and nothing is inserted */
+    tally_stream_end looked_up; /* what the log said, when the table did not have it */
+    uint64_t looked_up_from;    /* all events before this were looked at; 0 and `is_looked_up` false: not yet */
     bool is_looked_up;
 } tally_wanted;
 
@@ -34,7 +34,7 @@ typedef struct tally_ready {
     bool id_given;
     bool correlation_given;
     bool causation_given;
-    bool cause_in_batch;  /* the cause is event `cause_index` of the commit */
+    bool cause_in_batch; /* the cause is event `cause_index` of the commit */
     uint32_t cause_index;
     const uint8_t *idempotency; /* 16 bytes in the body, or NULL */
     /* what staging gives it */
@@ -62,11 +62,11 @@ typedef struct tally_commit {
     uint64_t checked_end; /* ids, keys and conditions hold for all events before it */
     uint64_t frame_bytes; /* of all frames together */
     int64_t now_us;
-    bool may_wait;        /* false: TALLY_E_BUSY instead */
-    bool needs_check;     /* an id was given, a key, or a condition: what came since checked_end counts */
+    bool may_wait;    /* false: TALLY_E_BUSY instead */
+    bool needs_check; /* an id was given, a key, or a condition: what came since checked_end counts */
     /* what became of it, with TALLY_OK */
-    bool staged;          /* false: check again, against the log as it is now, and stage again … */
-    uint64_t repeated;    /* … after this event is written, which has the same key; or TALLY_POSITION_NONE */
+    bool staged;       /* false: check again, against the log as it is now, and stage again … */
+    uint64_t repeated; /* … after this event is written, which has the same key; or TALLY_POSITION_NONE */
     uint64_t first_position;
 } tally_commit;
 

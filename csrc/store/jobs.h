@@ -12,11 +12,11 @@ typedef struct tally_job {
     bool is_wait;
     bool staged;
     uint32_t level;
-    uint64_t first;            /* a wait: its position, or TALLY_POSITION_NONE until it is known; an append: where */
-    uint64_t end;              /* the level counts for all events before it */
-    tally_prepared prepared;   /* of an append; without a scratch */
-    tally_receipt *receipts;   /* the caller's, may be NULL */
-    tally_receipt *own;        /* as many, in the job's memory */
+    uint64_t first;          /* a wait: its position, or TALLY_POSITION_NONE until it is known; an append: where */
+    uint64_t end;            /* the level counts for all events before it */
+    tally_prepared prepared; /* of an append; without a scratch */
+    tally_receipt *receipts; /* the caller's, may be NULL */
+    tally_receipt *own;      /* as many, in the job's memory */
     tally_completions_body *completions;
     tally_report *report;
 } tally_job;

@@ -58,8 +58,7 @@ static tally_status check_values(const tally_store_options *known, tally_error *
 tally_status tally_store_options_read(const tally_store_options *options, tally_store_options *known,
                                       tally_error *error)
 {
-    tally_status status =
-        tally_options_read(known, sizeof *known, offsetof(tally_store_options, signing), options,
+    tally_status status = tally_options_read(known, sizeof *known, offsetof(tally_store_options, signing), options,
                                              "tally_store_options", error);
     if (status == TALLY_OK) status = check_values(known, error);
     if (status == TALLY_OK && known->platform != NULL) status = tally_platform_check(known->platform, error);
