@@ -57,6 +57,7 @@ static tally_status check_keys(const tally_text *keys, size_t count, const char 
 
 tally_status tally_policy_read(const tally_policy *policy, tally_policy *copy, tally_error *error)
 {
+    memset(copy, 0, sizeof *copy);
     if (policy == NULL) return tally_fail(error, TALLY_E_NULL, "a policy with at least one key is needed");
     tally_status status = tally_options_read(copy, sizeof *copy, sizeof *copy, policy, "tally_policy", error);
     if (status == TALLY_OK) status = check_keys(copy->keys, copy->key_count, "keys", error);

@@ -109,7 +109,7 @@ static tally_status write_text(tally_text name, const uint8_t id[TALLY_KEY_ID_PR
                                const char *prefix, char text[TALLY_KEY_TEXT_BYTES], tally_error *error)
 {
     char hex[2 * TALLY_KEY_ID_PREFIX + 1];
-    tally_lines_writer writer = {text, TALLY_KEY_TEXT_BYTES, 0};
+    tally_lines_writer writer = tally_lines_into(text, TALLY_KEY_TEXT_BYTES);
     tally_lines_put_text(&writer, prefix);
     tally_lines_put(&writer, name.bytes, name.length);
     tally_lines_put_text(&writer, "+");

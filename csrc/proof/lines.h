@@ -47,6 +47,13 @@ typedef struct tally_lines_writer {
     size_t needed;
 } tally_lines_writer;
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): what is put is written there */
+static inline tally_lines_writer tally_lines_into(char *to, size_t capacity)
+{
+    tally_lines_writer writer = {.to = to, .capacity = capacity};
+    return writer;
+}
+
 void tally_lines_put(tally_lines_writer *writer, const char *text, size_t length);
 void tally_lines_put_text(tally_lines_writer *writer, const char *text);
 void tally_lines_put_number(tally_lines_writer *writer, uint64_t number);

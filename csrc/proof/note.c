@@ -96,7 +96,7 @@ static bool verify_cosignature(tally_text text, const uint8_t *signature, const 
     uint64_t stated = 0;
     for (size_t i = 0; i < 8; i++) stated = stated << 8 | signature[i]; /* big-endian, RFC 8446, 3.3 */
     char message[TALLY_COSIGNED_MAX];
-    tally_lines_writer writer = {message, sizeof message, 0};
+    tally_lines_writer writer = tally_lines_into(message, sizeof message);
     tally_note_put_cosigned(&writer, stated, text);
     if (stated > INT64_MAX || writer.needed > sizeof message) return false;
     if (crypto_sign_verify_detached(signature + 8, (const uint8_t *)message, writer.needed, key->bytes) != 0)

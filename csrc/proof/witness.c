@@ -13,7 +13,7 @@ static void cosign(const tally_private_key *key, tally_text text, uint64_t time_
                    uint8_t signature[8 + TALLY_SIGNATURE_BYTES])
 {
     char message[TALLY_COSIGNED_MAX];
-    tally_lines_writer writer = {message, sizeof message, 0};
+    tally_lines_writer writer = tally_lines_into(message, sizeof message);
     tally_note_put_cosigned(&writer, time_s, text);
     for (size_t i = 0; i < 8; i++) signature[i] = (uint8_t)(time_s >> (56 - 8 * i));
     (void)crypto_sign_detached(signature + 8, NULL, (const uint8_t *)message, writer.needed, key->secret);
@@ -41,7 +41,7 @@ tally_status tally_witness_cosign(const char *note, size_t length, tally_text sk
     } else {
         uint8_t signature[8 + TALLY_SIGNATURE_BYTES];
         cosign(&key, read.text, time_s, signature);
-        tally_lines_writer writer = {line, capacity, 0};
+        tally_lines_writer writer = tally_lines_into(line, capacity);
         tally_note_put_line(&writer, &key.public_key, signature, sizeof signature);
         status = tally_lines_done(&writer, needed, error);
     }
@@ -68,7 +68,7 @@ tally_status tally_witness_request(uint64_t old_size, const tally_hash *hashes, 
         return tally_fail_at(error, TALLY_E_RANGE, old_size, "the witness's tree is larger than the checkpoint's");
     if (count != 0 && (old_size == 0 || old_size == checkpoint.size))
         return tally_fail(error, TALLY_E_RANGE, "from size 0, and to the same size, there is nothing to prove");
-    tally_lines_writer writer = {body, capacity, 0};
+    tally_lines_writer writer = tally_lines_into(body, capacity);
     tally_lines_put_text(&writer, "old ");
     tally_lines_put_number(&writer, old_size);
     tally_lines_put_text(&writer, "\n");
@@ -193,7 +193,7 @@ tally_status tally_witness_answer(uint32_t http_status, const char *body, size_t
     tally_status status = TALLY_OK;
     if (found == TALLY_WITNESS_BEHIND && !read_size(answer, old_size)) found = TALLY_WITNESS_REFUSED;
     if (found == TALLY_WITNESS_SIGNED) {
-        tally_lines_writer writer = {signed_note, capacity, 0};
+        tally_lines_writer writer = tally_lines_into(signed_note, capacity);
         status = sign_note((tally_text){note, length}, answer, witnesses, witness_count, &writer, error);
         if (status == TALLY_OK) status = tally_lines_done(&writer, needed, error);
     }

@@ -71,7 +71,8 @@ static char *json_string(json_file *file, size_t *length)
         } else {
             static const char from[] = "nrtbf", into[] = "\n\r\t\b\f";
             const char *found = strchr(from, c);
-            *to++ = found != NULL && c != '\0' ? into[found - from] : c;
+            if (found != NULL && c != '\0') c = into[found - from];
+            *to++ = c;
         }
     }
     file->at++;

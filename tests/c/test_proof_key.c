@@ -87,7 +87,7 @@ TEST(a_text_that_is_cut_or_has_a_byte_changed_is_no_key)
     char text[TALLY_KEY_TEXT_BYTES];
     for (size_t at = 0; at < length; at++)
         for (uint32_t bit = 0; bit < 8; bit++) {
-            memcpy(text, whole, length);
+            memcpy(text, whole, length + 1);
             text[at] = (char)((uint8_t)text[at] ^ (1u << bit));
             CHECK_STATUS(read_public(text, length, &key), TALLY_E_KEY);
         }

@@ -284,7 +284,7 @@ TEST(an_origin_of_any_length_fits_a_message)
     for (size_t length = 1; length < 300; length++) {
         tally_lines_writer writer = {note, sizeof note, 0};
         char origin[604];
-        for (size_t i = 0; i < length; i++) memcpy(origin + 2 * i, "\xC3\xA9", 2);
+        for (size_t i = 0; i < 2 * length; i++) origin[i] = "\xC3\xA9"[i % 2];
         tally_checkpoint_put(&writer, (tally_text){origin, 2 * length}, 5, &root);
         tally_lines_put_text(&writer, "\n" TALLY_NOTE_DASH "x AAAAAAAA\n");
         CHECK_STATUS(tally_checkpoint_verify(note, writer.needed, &policy, &checkpoint, NULL, &error),

@@ -171,8 +171,7 @@ TEST(a_text_that_does_not_fit_is_counted_and_not_written_behind_the_end)
     tally_lines_writer all = {room, ROOM, 0};
     tally_lines_put(&all, note.bytes, note.length);
     for (size_t capacity = 0; capacity <= note.length; capacity++) {
-        char *text = malloc(capacity == 0 ? 1 : capacity);
-        REQUIRE(text != NULL);
+        char *text = exactly(note.bytes, capacity);
         tally_lines_writer writer = {text, capacity, 0};
         tally_lines_put(&writer, note.bytes, 7);
         tally_lines_put(&writer, note.bytes + 7, note.length - 7);
@@ -191,15 +190,13 @@ TEST(a_buffer_that_is_too_small_is_refused_with_the_size)
     asking asked;
     tally_proven proven;
     policy_of(row, &asked);
-    char *small = malloc(64);
-    REQUIRE(small != NULL);
+    char *small = exactly(room, 64);
     CHECK_STATUS(tally_proof_verify(text.bytes, text.length, NULL, 0, &asked.policy, small, 64, &proven, &error),
                  TALLY_E_SPACE);
     free(small);
     size_t needed = (size_t)error.position;
     REQUIRE(needed > 224 && needed < 1024);
-    small = malloc(needed);
-    REQUIRE(small != NULL);
+    small = exactly(room, needed);
     CHECK_STATUS(tally_proof_verify(text.bytes, text.length, NULL, 0, &asked.policy, small, needed, &proven, &error),
                  TALLY_OK);
     CHECK_STATUS(

@@ -1,5 +1,6 @@
 """Interoperability with Go's sumdb/note, transparency-dev/merkle and transparency-dev/formats: what we believe they
-believe, what they sign we believe. tests/interop is built where Go is; without it, or without its modules, all is skipped.
+believe, what they sign we believe. tests/interop is built where Go is; without Go, or without the modules, all of this
+is skipped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which texts of keys and names proof.h refuses, beyond the golden vectors, and what requests to witnesses look like."""
+"""Which texts of keys and names proof.h refuses, beyond the golden vectors; what requests to witnesses look like."""
 
 from __future__ import annotations
 

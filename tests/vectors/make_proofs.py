@@ -262,7 +262,8 @@ def checkpoint_cases() -> Iterator[Case]:
         ("size 1", plain(text_of(size=1)), {}),
         ("largest size", plain(text_of(size=2**63 - 1, root=bytes(32))), {}),
         ("extension lines", plain(text_of(more="extended\nmore +/ é\n")), {}),
-        ("a key of another name, with an origin", note(TEXT, OTHER.line(TEXT)), {"keys": [OTHER.vkey], "origin": ORIGIN}),
+        ("a key of another name, with an origin", note(TEXT, OTHER.line(TEXT)),
+         {"keys": [OTHER.vkey], "origin": ORIGIN}),
         ("unknown lines before and behind", note(TEXT, unknown, line, unknown), {}),
         ("a line twice", note(TEXT, line, line), {}),
         ("both keys of a rotation", note(TEXT, line, NEXT_KEY.line(TEXT)), {"keys": [LOG_KEY.vkey, NEXT_KEY.vkey]}),
@@ -277,7 +278,8 @@ def checkpoint_cases() -> Iterator[Case]:
         ("one witness", note(TEXT, line, LONE[0]), {"witnesses": [ONE.vkey], "needed": 1}),
         ("two witnesses", note(TEXT, line, *LONE), {"witnesses": [ONE.vkey, TWO.vkey], "needed": 2}),
         ("one of two witnesses", note(TEXT, line, LONE[1]), {"witnesses": [ONE.vkey, TWO.vkey], "needed": 1}),
-        ("a witness twice", note(TEXT, line, LONE[0], ONE.line(TEXT, 1_700_000_200)), {"witnesses": [ONE.vkey], "needed": 1}),
+        ("a witness twice", note(TEXT, line, LONE[0], ONE.line(TEXT, 1_700_000_200)),
+         {"witnesses": [ONE.vkey], "needed": 1}),
         ("witnesses, and none needed", GOOD, {"witnesses": [ONE.vkey]}),
         ("a witness of the largest time", note(TEXT, line, ONE.line(TEXT, 2**63 - 1)), {"witnesses": [ONE.vkey]}),
         ("a text as long as it may be", plain(text_of(more="x" * (4096 - len(TEXT) - 1) + "\n")), {}),
@@ -591,26 +593,35 @@ def proof_cases() -> Iterator[tuple[str, str, str, Case]]:
     yield "a witness is missing", good, "E_UNKNOWN_KEY", {"witnesses": [ONE.vkey], "needed": 1}
     yield "no key", good, "E_KEY", {"keys": ["x"]}
     for what, text in (
-        ("another first line", good.replace("@v1", "@v2")), ("a space behind the first line", good.replace("@v1", "@v1 ")),
-        ("CRLF", good.replace("\n", "\r\n")), ("a byte order mark", "\ufeff" + good),
-        ("extra without data", good.replace(lines[1], "extra ")), ("extra without a space", good.replace(lines[1], "extra")),
+        ("another first line", good.replace("@v1", "@v2")),
+        ("a space behind the first line", good.replace("@v1", "@v1 ")),
+        ("CRLF", good.replace("\n", "\r\n")),
+        ("a byte order mark", "\ufeff" + good),
+        ("extra without data", good.replace(lines[1], "extra ")),
+        ("extra without a space", good.replace(lines[1], "extra")),
         ("extra in bad base64", good.replace(lines[1], lines[1][:-1] + "!")),
         ("extra with a letter that is not ASCII", good.replace(lines[1], lines[1][:20] + "é" + lines[1][22:])),
         ("extra url-safe", good.replace(lines[1], lines[1].replace("+", "-").replace("/", "_"))),
         ("extra twice", good.replace(lines[1], lines[1] + "\n" + lines[1])),
         ("extra behind index", "\n".join([lines[0], lines[2], lines[1], *lines[3:]])),
-        ("no index", good.replace("index 4\n", "")), ("index 04", good.replace("index 4", "index 04")),
-        ("index -4", good.replace("index 4", "index -4")), ("index without a number", good.replace("index 4", "index ")),
+        ("no index", good.replace("index 4\n", "")),
+        ("index 04", good.replace("index 4", "index 04")),
+        ("index -4", good.replace("index 4", "index -4")),
+        ("index without a number", good.replace("index 4", "index ")),
         ("index 2 to the 63", good.replace("index 4", f"index {2**63}")),
-        ("two spaces", good.replace("index 4", "index  4")), ("a space behind the index", good.replace("index 4", "index 4 ")),
-        ("a hash without padding", good.replace(lines[3], lines[3][:-1])), ("a hash of 31 bytes", good.replace(lines[3], b64(bytes(31)))),
+        ("two spaces", good.replace("index 4", "index  4")),
+        ("a space behind the index", good.replace("index 4", "index 4 ")),
+        ("a hash without padding", good.replace(lines[3], lines[3][:-1])),
+        ("a hash of 31 bytes", good.replace(lines[3], b64(bytes(31)))),
         ("a hash with bits behind", good.replace(lines[3], stray_bits(lines[3]))),
         ("a hash with a letter that is not ASCII", good.replace(lines[3], lines[3][:20] + "é" + lines[3][22:])),
         ("a hash with a space", good.replace(lines[3], lines[3] + " ")),
-        ("no empty line", good.replace("\n\n", "\n", 1)), ("two empty lines", good.replace("\n\n", "\n\n\n", 1)),
-        ("the checkpoint is missing", good[: good.index("\n\n") + 2] + "\n"), ("the last newline is missing", good[:-1]),
+        ("no empty line", good.replace("\n\n", "\n", 1)),
+        ("two empty lines", good.replace("\n\n", "\n\n\n", 1)),
+        ("the checkpoint is missing", good[: good.index("\n\n") + 2] + "\n"),
+        ("the last newline is missing", good[:-1]),
         ("something behind", good + "x\n"),
-    ):  # fmt: skip
+    ):
         yield what, text, "E_FORMAT", {}
     yield "nothing", "", "E_LENGTH", {}
     yield "nothing behind the empty line", good[: good.index("\n\n") + 2], "E_LENGTH", {}
@@ -707,7 +718,8 @@ def known_answers() -> Iterator[Case]:
 PETER = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 PUBLISHED = [
     ("the documentation of Go's sumdb/note",
-     PETER + "\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+     PETER + "\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE"
+     "6RyyBwJnAM=\n"
      "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n",
      ["PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
       "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"]),

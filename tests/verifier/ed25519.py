@@ -1,5 +1,5 @@
-"""Ed25519 in plain Python, from RFC 8032, 5.1: for checking signatures of vectors, and for making vectors. Slow, and not
-for secrets: its time depends on them.
+"""Ed25519 in plain Python, from RFC 8032, 5.1: for checking signatures of vectors, and for making vectors. Slow, and
+not for secrets: its time depends on them.
 
 Stricter than the RFC must be: S is below the order, keys and R are canonical points, a key is a point of the group of
 prime order other than the neutral one, and R has a large order.
