@@ -160,6 +160,32 @@ TEST(it_goes_over_to_the_next_segment_with_and_without_head)
     }
 }
 
+/* Rotation makes the file, then writes its header with the first commit, and the end of the old one before. */
+TEST(a_segment_that_is_just_being_begun_is_no_damage)
+{
+    begin();
+    log_segment(&made, 0);
+    log_append(&made, 1, 100, 0);
+    open_it(TALLY_OK);
+    sees(1);
+    uint64_t offset = made.offset;
+    log_append(&made, 1, 100, 0); /* its first sector comes last */
+    uint8_t sector[512], header[TALLY_SEGMENT_HEADER_BYTES];
+    for (size_t i = 0; i < sizeof sector; i++) sector[i] = log_byte(&made, 0, offset + i);
+    log_zero(&made, 0, offset, sizeof sector);
+    log_segment(&made, 1);
+    for (size_t i = 0; i < sizeof header; i++) header[i] = log_byte(&made, 1, i);
+    log_zero(&made, 1, 0, sizeof header);
+    sees(1);
+    log_patch(&made, 1, 0, header, sizeof header);
+    sees(1);
+    log_patch(&made, 0, offset, sector, sizeof sector);
+    sees(2);
+    log_append(&made, 1, 100, 0);
+    sees(3);
+    end();
+}
+
 TEST(a_store_that_is_being_made_is_met_later)
 {
     begin();
