@@ -451,7 +451,8 @@ static uint64_t events_before;
 static int32_t first_unreadable(void *user_data, const tally_finding *finding)
 {
     uint32_t *findings = user_data;
-    if (finding->severity > TALLY_FINDING_NOTE && (*findings)++ == 0) CHECK_STATUS(finding->status, TALLY_E_IO);
+    /* An index that could not be read when its segment was opened is one that cannot be used. */
+    if (finding->severity > TALLY_FINDING_INDEX && (*findings)++ == 0) CHECK_STATUS(finding->status, TALLY_E_IO);
     return 0;
 }
 

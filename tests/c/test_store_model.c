@@ -162,6 +162,7 @@ static void look_at_one(void)
     tally_text stream = text_of(stream_names[facts[position].stream]);
     CHECK_STATUS(tally_store_find_version(store, stream, facts[position].version, &found, &error), TALLY_OK);
     CHECK_EQ(found, position);
+    CHECK_STATUS(error.status, TALLY_OK); /* what succeeded leaves no error behind */
 }
 
 static void look_for_nothing(void)
@@ -286,6 +287,7 @@ static void read_pages(tally_reader *reader, const question *q, uint64_t end, ui
             continue;
         }
         REQUIRE_STATUS(status, TALLY_OK);
+        CHECK_STATUS(error.status, TALLY_OK);
         CHECK(count <= capacity);
         *ended = count == 0;
         for (size_t i = 0; i < count && !test_has_failed(); i++) {
@@ -324,6 +326,7 @@ static void read_some(void)
     tally_reader_place place;
     bool ended;
     REQUIRE_STATUS(ask(store, &q, &reader, &error), TALLY_OK);
+    CHECK_STATUS(error.status, TALLY_OK);
     CHECK_STATUS(tally_reader_place_get(reader, &place, &error), TALLY_OK);
     uint64_t end = place.end_position;
     CHECK(q.durable ? end >= proven && end <= fact_count : end == fact_count);
@@ -521,6 +524,7 @@ static bool tell(tally_status *status)
     } else {
         *status = tally_store_append_many(store, now.drafts, now.count, &now.options, now.receipts, &error);
     }
+    CHECK_STATUS(error.status, *status);
     return *status == TALLY_OK;
 }
 
