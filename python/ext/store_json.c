@@ -28,17 +28,39 @@ static int put_escape(store_bytes *out, unsigned char byte)
 
 static inline bool is_special(unsigned char byte) { return byte < 0x20 || byte == '"' || byte == '\\'; }
 
+#define EVERY_BYTE(byte) (0x0101010101010101ull * (byte))
+
+/* Whether one of eight bytes may be special; it may be wrong in saying yes, behind one that is. */
+static inline bool has_special(const char *text)
+{
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    uint64_t quote = bytes ^ EVERY_BYTE('"'), backslash = bytes ^ EVERY_BYTE('\\');
+    uint64_t found = ((bytes - EVERY_BYTE(0x20)) & ~bytes) | ((quote - EVERY_BYTE(1)) & ~quote) |
+                     ((backslash - EVERY_BYTE(1)) & ~backslash);
+    return (found & EVERY_BYTE(0x80)) != 0;
+}
+
+/* How many bytes at the beginning stand for themselves. */
+static size_t plain_length(const char *text, size_t length)
+{
+    size_t plain = 0;
+    while (plain + 8 <= length && !has_special(text + plain)) plain += 8;
+    while (plain < length && !is_special((unsigned char)text[plain])) plain++;
+    return plain;
+}
+
 /* UTF-8 without its quotes. */
 static int put_escaped(store_bytes *out, const char *text, size_t length)
 {
-    size_t plain = 0;
-    for (size_t index = 0; index < length; index++) {
-        if (LIKELY(!is_special((unsigned char)text[index]))) continue;
-        if (bytes_put(out, text + plain, index - plain) < 0 || put_escape(out, (unsigned char)text[index]) < 0)
-            return JSON_FAILED;
-        plain = index + 1;
+    for (;;) {
+        size_t plain = plain_length(text, length);
+        if (bytes_put(out, text, plain) < 0) return JSON_FAILED;
+        if (plain == length) return JSON_DONE;
+        if (put_escape(out, (unsigned char)text[plain]) < 0) return JSON_FAILED;
+        text += plain + 1;
+        length -= plain + 1;
     }
-    return bytes_put(out, text + plain, length - plain);
 }
 
 /* Halves of a surrogate pair have no UTF-8; JSON.stringify escapes them, and so does this. */

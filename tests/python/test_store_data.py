@@ -46,6 +46,14 @@ def test_json_is_what_json_dumps_writes(store: Store, value: Any) -> None:
     assert event.data == json.loads(plain(value))
 
 
+@pytest.mark.parametrize("character", ['"', "\\", "\n", "\0", "\x1f", "\x20", "\x7f", "!", "]", "é", "\U0001f600"])
+def test_characters_are_escaped_wherever_they_stand(store: Store, character: str) -> None:
+    texts = [
+        "a" * before + character + character.join("bcd") + "e" * after for before in range(18) for after in (0, 7, 9)
+    ]
+    assert written(store, texts).raw == plain(texts)
+
+
 class Colour(enum.IntEnum):
     RED = 1
 
