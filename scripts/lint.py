@@ -25,6 +25,7 @@ C_FOLDERS = (
     "node/ext",
     "tests/c",
     "tests/fuzz",
+    "tests/torture",
     "benchmarks/c",
     "benchmarks/store",
     "benchmarks/node",

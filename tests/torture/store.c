@@ -248,7 +248,7 @@ int main(int count, char **arguments)
     if (count < 3) return 64;
     directory = arguments[2];
     if (strcmp(arguments[1], "write") == 0 && count == 5) {
-        return run_writer(strtoull(arguments[3], NULL, 10), atoi(arguments[4]));
+        return run_writer(strtoull(arguments[3], NULL, 10), (int)strtol(arguments[4], NULL, 10));
     }
     if (strcmp(arguments[1], "read") == 0) return run_reader();
     if (strcmp(arguments[1], "second") == 0) return run_second();
