@@ -117,7 +117,7 @@ typedef struct tally_log {
     uint64_t next_number; /* of the next segment */
     uint64_t staged_end;  /* file offset in the active one, behind what is staged */
     uint64_t allocated;   /* its size with reserved space */
-    uint64_t log_bytes; /* of headers, frames and marks, in all segments */
+    uint64_t log_bytes;   /* of headers, frames and marks, in all segments */
 
     /* writing and syncing */
     tally_tail tail;

@@ -20,13 +20,13 @@
 #include "log/follow.h"
 #include "log/shown.h"
 
-struct tally_log;         /* log/log.h: the writing half */
-struct tally_reader_body; /* store/reader.h */
-struct tally_scratches;   /* store/scratch.h */
-struct tally_gates;       /* store/gates.h */
-struct tally_jobs;        /* store/jobs.h */
+struct tally_log;           /* log/log.h: the writing half */
+struct tally_reader_body;   /* store/reader.h */
+struct tally_scratches;     /* store/scratch.h */
+struct tally_gates;         /* store/gates.h */
+struct tally_jobs;          /* store/jobs.h */
 struct tally_store_signing; /* store/signing.h */
-struct tally_delivery;    /* store/notify.h */
+struct tally_delivery;      /* store/notify.h */
 
 typedef struct tally_store_body {
     tally_slot *slot;
