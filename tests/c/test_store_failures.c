@@ -17,6 +17,7 @@
 #define RUNS_MAX 4000u
 
 static tally_error error;
+static uint32_t open_flags = TALLY_STORE_NO_THREAD;
 
 /* ------------------------------------------------------------------------------------- what was said */
 
@@ -92,7 +93,7 @@ static tally_store *open_on(const tally_platform *world, const char *path, uint3
     tally_store *store = NULL;
     tally_store_options options = {.size = sizeof options,
                                    .mode = mode,
-                                   .flags = TALLY_STORE_NO_THREAD,
+                                   .flags = open_flags,
                                    .segment_bytes = TALLY_SEGMENT_BYTES_MIN,
                                    .platform = world};
     *status = tally_store_open(path, strlen(path), &options, &store, &error);
@@ -170,10 +171,10 @@ typedef struct sort {
     wrap_fault fault;
 } sort;
 
-#define MISHAPS                                                                                                    \
-    (WRAP_BIT(WRAP_LOCK_FILE) | WRAP_BIT(WRAP_IS_REMOTE) | WRAP_BIT(WRAP_WALL_CLOCK_US) | WRAP_BIT(WRAP_BOOT_ID) | \
-     WRAP_BIT(WRAP_HOST_NAME) | WRAP_BIT(WRAP_RANDOM_BYTES) | WRAP_BIT(WRAP_MUTEX_INIT) |                          \
-     WRAP_BIT(WRAP_CONDITION_INIT))
+#define MISHAPS                                                                                                       \
+    (WRAP_BIT(WRAP_START_THREAD) | WRAP_BIT(WRAP_LOCK_FILE) | WRAP_BIT(WRAP_IS_REMOTE) |                              \
+     WRAP_BIT(WRAP_WALL_CLOCK_US) | WRAP_BIT(WRAP_BOOT_ID) | WRAP_BIT(WRAP_HOST_NAME) | WRAP_BIT(WRAP_RANDOM_BYTES) | \
+     WRAP_BIT(WRAP_MUTEX_INIT) | WRAP_BIT(WRAP_CONDITION_INIT))
 
 static const sort sorts[] = {
     {"memory", {.calls = WRAP_MEMORY, .kind = WRAP_FAIL}},
@@ -326,6 +327,14 @@ static void what_lived(const tally_platform *failing, const tally_platform *worl
 }
 
 TEST(a_life_with_every_failure) { each_failure(NULL, live, what_lived); }
+
+/* Which call of the background thread's fails is left to chance; whichever does, the rules are the same. */
+TEST(a_life_with_a_background_thread_and_failures)
+{
+    open_flags = 0;
+    each_failure(NULL, live, what_lived);
+    open_flags = TALLY_STORE_NO_THREAD;
+}
 
 /* A world with a store in it that has sealed and unsealed segments; not closed cleanly when `crashed`. */
 static tally_platform *world_with_store(history *past, bool crashed)
