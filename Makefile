@@ -226,6 +226,14 @@ $(OUT)/bench/store: $(store_objects) $(OUT)/bench/c/harness.o $(OUT)/libtallysti
 	@$(SAY) "  LD $@"
 	$(Q)$(GCC) $(FLAGS) -flto=auto $^ -o $@ $(LIBS) -lsqlite3 -llmdb -ldl -lm
 -include $(wildcard $(OUT)/bench/store-objects/*.d)
+$(OUT)/bench/proofs-objects/%.o: benchmarks/proofs/%.c csrc/flags.txt Makefile
+	@mkdir -p $(@D)
+	@$(SAY) "  CC $@"
+	$(Q)$(GCC) $(FLAGS) -Werror -DTALLY_STATIC $(INCLUDES) -MMD -MP -c $< -o $@
+$(OUT)/bench/proofs: $(OUT)/bench/proofs-objects/main.o $(OUT)/bench/c/harness.o $(OUT)/libtallystick.a
+	@$(SAY) "  LD $@"
+	$(Q)$(GCC) $(FLAGS) -flto=auto $^ -o $@ $(LIBS) -ldl -lm
+-include $(wildcard $(OUT)/bench/proofs-objects/*.d)
 
 # Windows is not a supported system yet; that the core compiles for it is kept true.
 MINGW := x86_64-w64-mingw32-gcc

@@ -1,4 +1,4 @@
-"""Measures, and says honestly what came out. `make bench [ONLY=registry,store,python,node]`
+"""Measures, and says honestly what came out. `make bench [ONLY=registry,store,proofs,python,node]`
 
 Ours and the peers take turns in one run; each row shows medians, their ratio, the spread and whether the bar of
 the specification holds. The rows are also in out/bench/GROUP.json, one JSON object per line. The exit code is 0
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import group_node
+import group_proofs
 import group_python
 import group_registry
 import group_store
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GROUPS: dict[str, Callable[[Path], list[Row]]] = {
     "registry": group_registry.measure,
     "store": group_store.measure,
+    "proofs": group_proofs.measure,
     "python": group_python.measure,
     "node": group_node.measure,
 }

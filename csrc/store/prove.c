@@ -72,7 +72,7 @@ static tally_status prove_from(tally_store_body *body, const tally_view *view, u
     tally_hash hashes[TALLY_PROOF_HASHES_MAX];
     tally_hash leaf;
     size_t count;
-    framed event;
+    framed event = {.scratch = NULL};
     tally_status status = find_frame(view, position, false, &event, error);
     if (status != TALLY_OK) return status;
     tally_core_event_hash(event.frame.core, leaf.bytes);
@@ -151,7 +151,7 @@ static tally_status get_stored(tally_store_body *body, uint64_t position, void *
                                tally_error *error)
 {
     tally_look look;
-    framed event;
+    framed event = {.scratch = NULL};
     tally_status status = tally_store_view_now(body, &look, error);
     if (status != TALLY_OK) return status;
     if (position >= look.end) status = no_such(position, look.end, error);

@@ -10,6 +10,7 @@
 /* The background hashes so many events at once: a millisecond or two. */
 #define SLICE_EVENTS 4096u
 #define RETRY_NS UINT64_C(1000000000)
+#define SYNC_AFTER_NS UINT64_C(20000000)
 
 static uint64_t now_ns(const tally_store_body *body) { return body->platform->monotonic_ns(body->platform->context); }
 
@@ -75,6 +76,9 @@ static void publish(tally_store_body *body)
     memcpy(state->failure, signer->failure, sizeof state->failure);
     atomic_store_explicit(&signing->signed_size, state->signed_size, memory_order_release);
     atomic_store(&signing->tree_size, state->tree_size);
+    uint64_t made_ns = atomic_load(&signing->unsynced_ns);
+    if (!signer->notes.unsynced || signer->notes.count == 0) atomic_store(&signing->unsynced_ns, 0);
+    else if (made_ns == 0) atomic_store(&signing->unsynced_ns, now_ns(body));
 }
 
 void tally_store_signing_leave(tally_store_body *body)
@@ -222,17 +226,34 @@ static bool hash_slice(tally_store_body *body)
     return more;
 }
 
+/* The newest record of CHECKPOINTS is synced when nobody asks for heads, so that the next head need not wait for it.
+ * How long until that is. */
+static uint64_t sync_notes(tally_store_body *body, uint64_t now)
+{
+    tally_store_signing *signing = body->signing;
+    uint64_t made_ns = atomic_load(&signing->unsynced_ns);
+    if (made_ns == 0) return UINT64_MAX;
+    if (now - made_ns < SYNC_AFTER_NS) return SYNC_AFTER_NS - (now - made_ns);
+    if (!try_take(body)) return SYNC_AFTER_NS;
+    /* A failure is tried again, and told, before the next record. */
+    (void)tally_notes_sync(&signing->signer.notes, NULL);
+    tally_store_signing_leave(body);
+    atomic_store(&signing->unsynced_ns, 0);
+    return UINT64_MAX;
+}
+
 bool tally_store_signing_serve(tally_store_body *body, uint64_t *rest_ns)
 {
     tally_store_signing *signing = body->signing;
     *rest_ns = UINT64_MAX;
     if (!body->log->watch_durable) return false;
     uint64_t durable = tally_shown_marks(body->shown).durable;
+    uint64_t now = now_ns(body);
     if (durable <= atomic_load_explicit(&signing->signed_size, memory_order_acquire)) {
         atomic_store(&signing->due_ns, 0);
+        *rest_ns = sync_notes(body, now);
         return false;
     }
-    uint64_t now = now_ns(body);
     uint64_t due_ns = atomic_load(&signing->due_ns);
     if (due_ns == 0) atomic_store(&signing->due_ns, due_ns = now + HEAD_AFTER_NS);
     if (now < due_ns && durable - atomic_load(&signing->tree_size) <= SLICE_EVENTS) {
@@ -245,7 +266,7 @@ bool tally_store_signing_serve(tally_store_body *body, uint64_t *rest_ns)
     if (!more && now >= due_ns) {
         tally_status status = make_head(body, NULL);
         atomic_store(&signing->due_ns, status == TALLY_OK ? 0 : now_ns(body) + RETRY_NS);
-        *rest_ns = status == TALLY_OK ? UINT64_MAX : RETRY_NS;
+        *rest_ns = status == TALLY_OK ? SYNC_AFTER_NS : RETRY_NS;
     }
     tally_store_signing_leave(body);
     return more;

@@ -20,6 +20,7 @@ typedef struct tally_store_signing {
     tally_signing_state state;    /* as of the last time that the signer was left */
     _Atomic(uint64_t) signed_size;
     _Atomic(uint64_t) tree_size;
+    _Atomic(uint64_t) unsynced_ns; /* since when the newest record of CHECKPOINTS waits to be synced; 0: it does not */
     _Atomic(uint64_t) due_ns; /* when the next head is due; 0: none is */
     tally_head_signer signer;
 } tally_store_signing;
