@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from .library import Box, CData, constant, ffi, lib, name_of, text
@@ -33,6 +34,21 @@ def call(function: str, *arguments: Any) -> None:
     if status != 0:
         assert len(ffi.string(error.message)) > 8
         raise Refused(error)
+
+
+def copied(event: CData) -> SimpleNamespace:
+    def said(name: CData) -> str:
+        return text(name.bytes, name.length)
+
+    return SimpleNamespace(
+        position=event.position,
+        version=event.version,
+        stream=said(event.stream),
+        type=said(event.type),
+        tags=[said(event.tags[i]) for i in range(event.tag_count)],
+        data=bytes(ffi.buffer(event.data, event.length)) if event.length else b"",
+        data_state=event.data_state,
+    )
 
 
 class Store:
@@ -108,9 +124,10 @@ class Store:
     def read(self, page: int = 16, **query: Any) -> Iterator[tuple[int, bytes]]:
         """Position and data of each event."""
         for event in self.events(page, **query):
-            yield event.position, ffi.buffer(event.data, event.length)[:] if event.length else b""
+            yield event.position, event.data
 
-    def events(self, page: int = 16, **query: Any) -> Iterator[CData]:
+    def events(self, page: int = 16, **query: Any) -> Iterator[SimpleNamespace]:
+        """Copies: what a reader lends lives only until it is asked again."""
         reader = ffi.new("tally_reader **")
         for key in ("stream", "stream_prefix", "subject"):
             if key in query:
@@ -125,7 +142,7 @@ class Store:
             events, count = ffi.new("tally_event[]", page), ffi.new("size_t *", 1)
             while count[0]:
                 call("tally_reader_next", reader[0], events, page, count)
-                yield from (events[i] for i in range(count[0]))
+                yield from [copied(events[i]) for i in range(count[0])]
         finally:
             assert name_of(lib.tally_reader_close(reader)) == "OK"
 
