@@ -186,10 +186,18 @@ PyObject *store_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs, 
 
 /* ------------------------------------------------------------------------------------------ close */
 
-/* Until no reader copies what it was lent, which takes microseconds and needs the GIL. */
-static void wait_for_readers(py_store *self)
+/* In the child of a fork the files are the parent's, and forgetting them is right. */
+static bool is_forked(const py_store *self)
 {
-    while (self->lending != 0) {
+    tally_watermarks marks = {0};
+    return tally_store_watermarks(self->handle, &marks, NULL) == TALLY_E_FORKED;
+}
+
+/* Until no reader copies what it was lent, which takes microseconds and needs the GIL. In the child of a
+ * fork the threads that did are gone. */
+static void wait_for_readers(py_store *self, bool forked)
+{
+    while (self->lending != 0 && !forked) {
         void *token = gil_leave(NULL);
         struct timespec pause = {0, 50000};
         (void)nanosleep(&pause, NULL);
@@ -204,9 +212,10 @@ PyObject *store_close(py_store *self, PyObject *unused)
     tally_store *handle = first ? self->handle : self->closing;
     if (handle == NULL) Py_RETURN_NONE;
     if (first) {
+        bool forked = is_forked(self);
         self->closing = handle;
         self->handle = NULL;
-        wait_for_readers(self);
+        wait_for_readers(self, forked);
     }
     tally_error none = {.status = TALLY_OK};
     hooks_enter();
@@ -216,13 +225,6 @@ PyObject *store_close(py_store *self, PyObject *unused)
     hooks_leave();
     if (first) self->closing = NULL;
     return hooks_answer(self, TALLY_OK, &none) < 0 ? NULL : Py_NewRef(Py_None);
-}
-
-/* In the child of a fork the files are the parent's, and forgetting them is right. */
-static bool is_forked(const py_store *self)
-{
-    tally_watermarks marks = {0};
-    return tally_store_watermarks(self->handle, &marks, NULL) == TALLY_E_FORKED;
 }
 
 void store_finalize(py_store *self)

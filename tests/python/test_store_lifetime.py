@@ -176,6 +176,34 @@ def test_a_child_that_forgets_the_parents_store_ends_quietly(tmp_path: Path, run
     run_script(script, str(tmp_path / "log"))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_while_threads_read_and_append(tmp_path: Path, run_script: Run) -> None:
+    script = """
+        import os, sys, threading, warnings, tallystick
+        warnings.simplefilter("ignore", DeprecationWarning)
+        store = tallystick.open(sys.argv[1], durability="buffered")
+        store.append_many([("s", "t", b"x" * 500)] * 2000)
+        stop = False
+        def read():
+            while not stop: list(store.read())
+        def append():
+            while not stop: store.append("s", "t", b"x" * 5000)
+        threads = [threading.Thread(target=target) for target in (read, read, append)]
+        for thread in threads: thread.start()
+        for attempt in range(20):
+            child = os.fork()
+            if child == 0:
+                if attempt % 2: store.close()
+                os._exit(0) if attempt % 3 == 0 else sys.exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        stop = True
+        for thread in threads: thread.join()
+        store.close()
+        print(bool(tallystick.fsck(sys.argv[1])))
+    """
+    assert run_script(script, str(tmp_path / "log")) == "True\n"
+
+
 # --------------------------------------------------------------------------------------------- threads
 
 
