@@ -604,8 +604,8 @@ static void only_sealed(tally_hash *hash, tally_event *last)
 
 TEST(a_log_that_ends_in_a_sealed_segment_goes_on_from_its_last_event)
 {
-    tally_hash hash;
-    tally_event last;
+    tally_hash hash = {{0}};
+    tally_event last = {.position = 0};
     begin();
     only_sealed(&hash, &last);
     CHECK_STATUS(recover(), TALLY_OK);

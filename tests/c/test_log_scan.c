@@ -160,7 +160,8 @@ TEST(what_a_later_version_wrote_is_told_from_what_is_torn)
     ends_after(4, TALLY_SCANNED_UNKNOWN, TALLY_E_FORMAT, "unknown flags");
     /* A frame whose data were dropped: its body has the form that is known. */
     memset(bytes, 0x55, sizeof bytes);
-    memcpy(bytes + 4, "tF\3\0", 4);
+    static const uint8_t start[4] = {'t', 'F', TALLY_FRAME_DATA_DROPPED, 0};
+    memcpy(bytes + 4, start, sizeof start);
     tally_store_u32(bytes + 8, 115);
     uint32_t crc = tally_crc32c(made.seed, bytes + 4, TALLY_FRAME_FIXED_BYTES + 120 - 4);
     tally_store_u32(bytes, crc);
