@@ -21,6 +21,7 @@ void tally_digest_two(uint32_t algorithm, enum tally_domain domain, const void *
         blake2b(prefix, first, first_length, second, second_length, digest);
         return;
     }
+    if (tally_sha256_short(prefix, first, first_length, second, second_length, digest)) return;
     tally_sha256 hash;
     tally_sha256_init(&hash);
     tally_sha256_update(&hash, &prefix, 1);

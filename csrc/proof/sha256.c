@@ -97,6 +97,29 @@ void tally_sha256_final(tally_sha256 *hash, uint8_t digest[TALLY_SHA256_BYTES])
     for (size_t i = 0; i < 8; i++) store_big_endian(digest + 4 * i, hash->state[i]);
 }
 
+bool tally_sha256_short(uint8_t prefix, const void *first, size_t first_length, const void *second,
+                        size_t second_length, uint8_t digest[TALLY_SHA256_BYTES])
+{
+    uint8_t blocks[128];
+    uint32_t state[8];
+    size_t length = 1 + first_length + second_length;
+    if (first_length > TALLY_SHA256_SHORT || second_length > TALLY_SHA256_SHORT || length > TALLY_SHA256_SHORT ||
+        !tally_sha256_is_accelerated())
+        return false;
+    size_t count = length + 9 <= 64 ? 1 : 2;
+    memcpy(state, initial, sizeof state);
+    memset(blocks + 64 * (count - 1), 0, 64);
+    blocks[0] = prefix;
+    if (first_length != 0) memcpy(blocks + 1, first, first_length);
+    if (second_length != 0) memcpy(blocks + 1 + first_length, second, second_length);
+    if (length < 64 * (count - 1)) memset(blocks + length, 0, 64 * (count - 1) - length);
+    blocks[length] = 0x80;
+    store_big_endian(blocks + 64 * count - 4, (uint32_t)length * 8);
+    tally_sha256_x86_blocks(state, blocks, count);
+    for (size_t i = 0; i < 8; i++) store_big_endian(digest + 4 * i, state[i]);
+    return true;
+}
+
 void tally_sha256_portable(const void *data, size_t length, uint8_t digest[TALLY_SHA256_BYTES])
 {
     (void)crypto_hash_sha256(digest, data, length);

@@ -26,6 +26,12 @@ void tally_sha256_init(tally_sha256 *hash);
 void tally_sha256_update(tally_sha256 *hash, const void *data, size_t length);
 void tally_sha256_final(tally_sha256 *hash, uint8_t digest[TALLY_SHA256_BYTES]);
 
+/* The same for few bytes, in one call of the compression function: cores, nodes, small data. False: too many, or the
+ * processor has no instructions for it. */
+#define TALLY_SHA256_SHORT 119u
+bool tally_sha256_short(uint8_t prefix, const void *first, size_t first_length, const void *second,
+                        size_t second_length, uint8_t digest[TALLY_SHA256_BYTES]);
+
 /* Whether the processor's instructions are used. */
 bool tally_sha256_is_accelerated(void);
 

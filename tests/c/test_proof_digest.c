@@ -62,6 +62,21 @@ TEST(sha256_agrees_with_libsodium_for_every_length_and_every_split)
 }
 
 /* RFC 6962, 2.1: the hash of an empty leaf, and of a node over two of them. */
+TEST(digests_of_few_bytes_take_a_shorter_way_to_the_same)
+{
+    uint8_t bytes[200], is[32], wanted[32];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 7 + 3);
+    for (size_t length = 0; length < 140; length++) {
+        for (size_t split = 0; split <= length; split += 5) {
+            bytes[0] = TALLY_DOMAIN_BODY;
+            tally_sha256_portable(bytes, length + 1, wanted);
+            tally_digest_two(TALLY_DIGEST_SHA256, TALLY_DOMAIN_BODY, bytes + 1, split, bytes + 1 + split,
+                             length - split, is);
+            CHECK_BYTES(is, wanted, sizeof is);
+        }
+    }
+}
+
 TEST(tree_hashes_are_those_of_rfc_6962)
 {
     uint8_t leaf[32], node[32], expected[32], input[65] = {1};
