@@ -241,9 +241,12 @@ static tally_status add(tally_chain *chain, uint64_t number, uint32_t check, uin
     }
     tally_status status = tally_segment_open(chain->folder, number, 0, check, map, writable, &segment, error);
     if (status != TALLY_OK) return stop_at_header(chain, number, status, error);
-    if (!goes_on_from(chain, segment)) {
+    /* Sealed segments are believed by their trailers, and so is their order; the one that the log goes on in has to go
+     * on from the last event of theirs. */
+    if (!segment->sealed && chain->next_position != 0 && !chain->last_known) status = find_last_event(chain, error);
+    if (status != TALLY_OK || !goes_on_from(chain, segment)) {
         tally_segment_release(segment);
-        return TALLY_OK;
+        return status;
     }
     chain->segments[chain->count++] = segment;
     *goes_on = true;

@@ -573,8 +573,8 @@ TEST(the_last_event_is_found_in_an_earlier_segment)
     end();
 }
 
-/* Fills and seals a store of the library, and takes away what is behind its sealed segments. */
-static void only_sealed(tally_hash *hash, tally_event *last)
+/* A store of the library: two sealed segments of two events, and one with the fifth. `last` is the last one sealed. */
+static void sealed_store(tally_hash *hash, tally_event *last)
 {
     static uint8_t data[25000], buffer[32768];
     tally_store *store = NULL;
@@ -598,8 +598,6 @@ static void only_sealed(tally_hash *hash, tally_event *last)
     }
     REQUIRE_STATUS(tally_event_hash(last, hash), TALLY_OK);
     REQUIRE_STATUS(tally_store_close(&store), TALLY_OK);
-    (void)tally_file_remove(&made.folder, "00000002.00.seg", NULL);
-    (void)tally_file_remove(&made.folder, "HEAD", NULL);
 }
 
 TEST(a_log_that_ends_in_a_sealed_segment_goes_on_from_its_last_event)
@@ -607,7 +605,9 @@ TEST(a_log_that_ends_in_a_sealed_segment_goes_on_from_its_last_event)
     tally_hash hash = {{0}};
     tally_event last = {.position = 0};
     begin();
-    only_sealed(&hash, &last);
+    sealed_store(&hash, &last);
+    (void)tally_file_remove(&made.folder, "00000002.00.seg", NULL);
+    (void)tally_file_remove(&made.folder, "HEAD", NULL);
     CHECK_STATUS(recover(), TALLY_OK);
     REQUIRE(found.view != NULL && found.view->segments[found.view->segment_count - 1]->sealed);
     CHECK_EQ(found.next_position, last.position + 1);
@@ -617,6 +617,24 @@ TEST(a_log_that_ends_in_a_sealed_segment_goes_on_from_its_last_event)
     CHECK_BYTES(found.last_hash, hash.bytes, 32);
     CHECK_EQ(found.writer_epoch, 1);
     tally_found_release(&found);
+    end();
+}
+
+TEST(behind_sealed_segments_the_log_goes_on_from_their_last_event)
+{
+    tally_hash hash = {{0}};
+    tally_event last = {.position = 0};
+    uint8_t bytes[TALLY_SEGMENT_HEADER_BYTES];
+    tally_segment_header header;
+    begin();
+    sealed_store(&hash, &last);
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = log_byte(&made, 2, i);
+    REQUIRE_STATUS(tally_segment_header_decode(bytes, sizeof bytes, &header, &error), TALLY_OK);
+    CHECK_BYTES(header.event_before, hash.bytes, 32);
+    header.event_before[7] ^= 1; /* as a segment of another copy of the store would say */
+    tally_segment_header_encode(&header, bytes);
+    log_patch(&made, 2, 0, bytes, sizeof bytes);
+    refuses(TALLY_E_DAMAGED, 4, "another event");
     end();
 }
 
