@@ -390,6 +390,17 @@ TEST(a_time_that_goes_back_is_no_crash)
     end();
 }
 
+TEST(a_time_does_not_go_back_between_segments_either)
+{
+    begin();
+    three_commits(3);
+    log_segment(&made, 1);
+    made.time_us -= 100;
+    log_append(&made, 1, 10, 0);
+    refuses(TALLY_E_DAMAGED, 4, "time");
+    end();
+}
+
 TEST(an_unknown_kind_of_frame_is_a_later_version)
 {
     begin();
