@@ -306,3 +306,29 @@ tally_status tally_notes_tidy(tally_notes *notes, const tally_view *view, tally_
     platform->release(platform->context, needed);
     return status;
 }
+
+tally_status tally_notes_copy(const tally_notes *notes, const tally_folder *to, uint64_t size, uint64_t *bytes,
+                              tally_error *error)
+{
+    const tally_platform *platform = notes->platform;
+    size_t length = 0;
+    size_t room = 0;
+    *bytes = 0;
+    if (notes->count == 0) return TALLY_OK;
+    bool *needed = platform->allocate(platform->context, notes->count * sizeof *needed);
+    if (needed == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for the checkpoints");
+    for (size_t i = 0; i < notes->count; i++) {
+        needed[i] = notes->kept[i].size <= size;
+        if (needed[i]) room += record_bytes(notes->kept[i].length);
+    }
+    uint8_t *content = room == 0 ? NULL : platform->allocate(platform->context, room);
+    tally_status status = TALLY_OK;
+    if (content == NULL && room != 0) status = tally_fail(error, TALLY_E_NO_MEMORY, "no memory for the checkpoints");
+    if (content != NULL) status = copy_needed(notes, needed, content, &length, error);
+    if (content != NULL && status == TALLY_OK)
+        status = tally_file_replace(to, TALLY_NAME_CHECKPOINTS, content, length, error);
+    if (status == TALLY_OK) *bytes = length;
+    platform->release(platform->context, content);
+    platform->release(platform->context, needed);
+    return status;
+}

@@ -57,6 +57,9 @@ tally_status tally_notes_append(tally_notes *notes, const char *text, size_t len
                                 tally_error *error);
 /* Drops what need not be kept, when that is much: all but the newest of each segment, and those that are pinned. */
 tally_status tally_notes_tidy(tally_notes *notes, const tally_view *view, tally_error *error);
+/* Writes those over at most `size` events into another store's folder, synced. */
+tally_status tally_notes_copy(const tally_notes *notes, const tally_folder *to, uint64_t size, uint64_t *bytes,
+                              tally_error *error);
 /* Everything is on the device. */
 tally_status tally_notes_sync(tally_notes *notes, tally_error *error);
 

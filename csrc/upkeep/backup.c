@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sign/notes.h"
 #include "store/store.h"
 #include "upkeep/work.h"
 
@@ -75,7 +76,21 @@ static tally_status write_header(const tally_store_body *body, const tally_folde
     if (status == TALLY_OK) status = tally_file_sync(to, name, file, error);
     tally_file_close(to, &file);
     report->segments = 1;
-    report->bytes = sizeof bytes;
+    report->bytes += sizeof bytes;
+    return status;
+}
+
+/* The heads that the copy reaches; the tree is made again from the events. */
+static tally_status copy_notes(const tally_store_body *body, const tally_look *look, const tally_folder *to,
+                               tally_backup_report *report, tally_error *error)
+{
+    tally_notes notes;
+    uint64_t bytes = 0;
+    tally_status status = tally_notes_open(&notes, &body->folder, false, error);
+    if (status != TALLY_OK) return status;
+    status = tally_notes_copy(&notes, to, look->durable, &bytes, error);
+    tally_notes_close(&notes);
+    report->bytes += bytes;
     return status;
 }
 
@@ -86,10 +101,13 @@ static tally_status backup(tally_work *work, tally_store_body *body, const tally
     tally_status status = tally_work_make_folder(work, path, path_length, body->folder.file_mode, &to, error);
     if (status != TALLY_OK) return status;
     report->events = look->durable;
-    if (count_segments(look) == 0) status = write_header(body, &to, report, error);
-    else status = copy_segments(work, look, &to, report, error);
+    status = copy_notes(body, look, &to, report, error);
+    if (status == TALLY_OK && count_segments(look) == 0) status = write_header(body, &to, report, error);
+    else if (status == TALLY_OK) status = copy_segments(work, look, &to, report, error);
     if (status == TALLY_OK) status = tally_work_finish_folder(&to, error);
-    if (status != TALLY_OK) tally_work_discard_folder(&to);
+    if (status == TALLY_OK) return TALLY_OK;
+    (void)tally_file_remove(&to, TALLY_NAME_CHECKPOINTS, NULL);
+    tally_work_discard_folder(&to);
     return status;
 }
 

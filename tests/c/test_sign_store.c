@@ -466,3 +466,25 @@ TEST(heads_that_need_not_be_kept_are_dropped_and_the_rest_stays_small)
     CHECK_EQ(state_now().signed_size, 300);
     end();
 }
+
+TEST(a_backup_has_the_heads_that_it_reaches_and_goes_on_under_its_key)
+{
+    begin_signed();
+    append_some(20);
+    (void)checkpoint_now();
+    CHECK_STATUS(tally_store_backup(store, "copy", 4, NULL, NULL, NULL), TALLY_OK);
+    append_some(5);
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    tally_store_options options = store_options();
+    options.mode = TALLY_STORE_READ_ONLY;
+    REQUIRE_STATUS(tally_store_open("copy", 4, &options, &store, NULL), TALLY_OK);
+    CHECK_EQ(state_now().signed_size, 20);
+    check_all(20);
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    tally_signing signing = signing_with_key();
+    options.mode = TALLY_STORE_EXISTING;
+    options.signing = &signing;
+    CHECK_STATUS(tally_store_open("copy", 4, &options, &store, NULL), TALLY_E_ROLLBACK); /* the store has gone on */
+    REQUIRE_STATUS(open_signed(&signing), TALLY_OK);
+    end();
+}
