@@ -124,6 +124,20 @@ BAD: dict[str, tuple[Callable[[History], None], str]] = {
         ),
         "views_grow",
     ),
+    "a later read of another process sees less": (
+        lambda history: history.extend(
+            [read(61, 62, 0, [[0, 100, 0, 1]]) | {"other": True}, read(63, 64, 0, []) | {"other": True}]
+        ),
+        "views_grow",
+    ),
+    "another process sees what nobody has appended yet": (
+        add(read(1, 2, 0, [[0, 100, 0, 1], [1, 200, 0, 2], [2, 201, 1, 2]]) | {"other": True}),
+        "nothing_comes_from_the_future",
+    ),
+    "another process sees half a batch": (
+        add(read(30, 31, 0, [[0, 100, 0, 1], [1, 200, 0, 2]]) | {"other": True}),
+        "batches_are_whole",
+    ),
     "durable is ahead of written": (change(6, written=0), "watermarks"),
     "written is ahead of buffered": (change(9, buffered=4), "watermarks"),
     "a watermark goes back": (change(9, durable=0), "watermarks"),
@@ -142,6 +156,7 @@ BAD: dict[str, tuple[Callable[[History], None], str]] = {
 
 def test_a_good_history_passes() -> None:
     assert broken(good()) == {}
+    assert broken([*good(), read(30, 31, 0, [[0, 100, 0, 1]]) | {"other": True}]) == {}, "another process may be behind"
     assert broken([]) == {}
 
 
@@ -176,6 +191,7 @@ def test_what_many_threads_did_can_have_happened_one_after_the_other(seed: int, 
     assert sum(call["do"] == "append" and call["ok"] for call in history) > 200
     assert sum(call["do"] == "read" and len(call["events"]) > 0 for call in history) > 50
     assert sum(call["do"] == "append" and not call["ok"] for call in history) > 0
+    assert sum(call["do"] == "read" and call["other"] and len(call["events"]) > 0 for call in history) > 10
     overlapping = sorted((call["begin"], call["end"]) for call in history if call["do"] == "append")
     assert any(one[1] > two[0] for one, two in itertools.pairwise(overlapping)), "nothing overlapped"
     assert broken(history) == {}
