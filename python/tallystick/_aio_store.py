@@ -13,7 +13,7 @@ import os
 import time
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -454,23 +454,35 @@ def _remove(loop: asyncio.AbstractEventLoop, bell: _Bell, feeder: "asyncio.Task[
 async def _feed(reference: "weakref.ref[AsyncStore]", registry: Registry, position: int) -> None:
     """Tells handlers of each event from `position` on; while it waits, it keeps no store alive."""
     while (store := reference()) is not None and not store.closed:
-        level = "written" if store.read_only else "buffered"
         try:
-            if store.read_only:
-                await store._wait_by_looking(position, level)
-            elif len(store) <= position:
-                coming = asyncio.shield(store._shared_wait(position, level))
-                del store
-                await coming
+            if len(store) > position:
+                for event in await store.read(from_position=position).page(_PAGE_MAX):
+                    position = event.position + 1
+                    _tell(registry, event)
                 continue
-            for event in await store.read(from_position=position).page(_PAGE_MAX):
-                position = event.position + 1
-                registry.notify(event, event.type)
+            waiting: Awaitable[object]
+            if store.read_only:
+                wait = store._store.wait
+                waiting = store._run(wait, position, durability="written", timeout=_SLICE_SECONDS)
+            else:
+                waiting = asyncio.shield(store._shared_wait(position, "buffered"))
+            del store
+            await waiting
+        except TimeoutError as error:
+            error.__traceback__ = None  # leads to the store, and the thread that raised it may keep it a little
         except ClosedError:
             return
         except DamagedError as error:
             _log.late("the handlers of a store", error)
             position += 1
+
+
+def _tell(registry: Registry, event: Event) -> None:
+    """Failures of handlers are the registry's; what comes out is about the registry: its pause is full."""
+    try:
+        registry.notify(event, event.type)
+    except Exception as error:
+        _log.late("the handlers of a store", error)
 
 
 class AsyncBatch(Drafts):

@@ -357,15 +357,37 @@ def test_handlers_of_a_read_only_store_and_of_one_that_is_forgotten(tmp_path: Pa
             await writer.append("s", "t")
             await asyncio.wait_for(came.wait(), 5)
             await reader.close()
-        forgotten = await aio.open(tmp_path / "log")
-        forgotten.on("*", print)
-        await asyncio.sleep(0.01)
-        with pytest.warns(ResourceWarning):
+        for mode in ("rw", "r"):
+            forgotten = await aio.open(tmp_path / "log", mode=mode)  # type: ignore[misc]
+            forgotten.on("*", print)
+            await asyncio.sleep(0.01)
+            warned = pytest.warns(ResourceWarning)
+            warned.__enter__()
             del forgotten
-        await asyncio.sleep(0.01)
-        assert len(asyncio.all_tasks()) <= 2
+            while len(asyncio.all_tasks()) > 2:
+                await asyncio.sleep(0.01)
+            warned.__exit__(None, None, None)
 
     run(main)
+
+
+def test_handlers_go_on_when_the_registry_cannot_take_an_event(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with aio.open(tmp_path / "log", durability="buffered") as store:
+            seen: list[Any] = []
+            store.on("*", lambda event: seen.append(event.data))
+            with store.registry.paused(2):
+                await store.append_many([("s", "t", n) for n in range(5)])
+                await asyncio.sleep(0.1)
+            await store.append("s", "t", "after")
+            while "after" not in seen:
+                await asyncio.sleep(0.005)
+            assert seen == [0, 1, "after"]
+
+    run(main)
+    assert "handlers of a store" in caplog.text
 
 
 def test_gates_are_asked_on_the_loop(tmp_path: Path) -> None:
