@@ -57,7 +57,7 @@ static napi_value draft_value(napi_env env, const tally_draft *draft)
     TRY(env, napi_create_buffer_copy(env, draft->length, draft->data, NULL, &bytes));
     bool done = set_text(env, object, "stream", draft->stream) && set_text(env, object, "type", draft->type) &&
                 set_text(env, object, "contentType", draft->content_type) && set_tags(env, object, draft) &&
-                shim_set(env, object, "schemaVersion", shim_number(env, draft->schema_version)) &&
+                shim_set(env, object, "schema", shim_number(env, draft->schema_version)) &&
                 shim_set(env, object, "bytes", bytes);
     return done ? object : NULL;
 }

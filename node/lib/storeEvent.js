@@ -119,7 +119,7 @@ class Event {
     return us === undefined ? undefined : new Date(Math.floor(us / 1000));
   }
 
-  get schemaVersion() {
+  get schema() {
     return this.#word(9);
   }
 
@@ -176,10 +176,10 @@ class Event {
 
   toJSON() {
     const { position, version, stream, type, id, correlation, causation, time, timeUs, logical, occurred } = this;
-    const { schemaVersion, tags, contentType, dataState } = this;
+    const { schema, tags, contentType, dataState } = this;
     const data = dataState === 'damaged' ? undefined : this.data;
     const fixed = { position, version, stream, type, id, correlation, causation, time, timeUs, logical, occurred };
-    return { ...fixed, schemaVersion, tags, contentType, dataState, data };
+    return { ...fixed, schema, tags, contentType, dataState, data };
   }
 
   [inspect.custom](depth, options) {

@@ -17,13 +17,13 @@ class Draft {
   #data = undefined;
   #isRead = false;
 
-  constructor(codecs, { stream, type, contentType, tags, schemaVersion, bytes }) {
+  constructor(codecs, { stream, type, contentType, tags, schema, bytes }) {
     this.#codecs = codecs;
     this.stream = stream;
     this.type = type;
     this.contentType = contentType;
     this.tags = tags;
-    this.schemaVersion = schemaVersion;
+    this.schema = schema;
     this.bytes = bytes;
   }
 

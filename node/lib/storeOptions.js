@@ -95,8 +95,8 @@ const draftChecks = {
   correlation: uuid,
   causation: uuid,
   occurred: time,
-  schemaVersion: integer(0, 0xffffffff),
-  idempotencyKey: key,
+  schema: integer(0, 0xffffffff),
+  key,
   subject: noSubject,
 };
 

@@ -190,16 +190,16 @@ class Pack {
   }
 
   #extras(at, extras) {
-    const { tags = [], idempotencyKey, id, correlation, causation, occurred, schemaVersion = 0 } = extras;
+    const { tags = [], key, id, correlation, causation, occurred, schema = 0 } = extras;
     this.#reserve(DRAFT_WORDS + 64 + tags.length);
     const words = this.#words;
-    words[at + 7] = schemaVersion;
+    words[at + 7] = schema;
     if (occurred !== undefined) {
       words[at] |= OCCURRED;
       this.#long(at + 9, occurred);
     }
-    if (typeof idempotencyKey === 'string') this.#put(at + 6, idempotencyKey);
-    else if (idempotencyKey !== undefined) this.#bytesAt(at + 6, idempotencyKey);
+    if (typeof key === 'string') this.#put(at + 6, key);
+    else if (key !== undefined) this.#bytesAt(at + 6, key);
     words[at + 5] = tags.length;
     for (const tag of tags) this.#append(tag);
     this.#uuid(at, id, ID);

@@ -197,8 +197,8 @@ describe('extras', () => {
         correlation: id(2),
         causation: id(3),
         occurred,
-        schemaVersion: 4294967295,
-        idempotencyKey: 'kéy',
+        schema: 4294967295,
+        key: 'kéy',
       };
       const check = (position, ownId) => {
         const event = store.getSync(position);
@@ -208,11 +208,11 @@ describe('extras', () => {
         assert.equal(event.causation, id(3));
         assert.deepEqual(event.occurred, occurred);
         assert.equal(event.occurredUs, occurred.getTime() * 1000);
-        assert.equal(event.schemaVersion, 4294967295);
+        assert.equal(event.schema, 4294967295);
         assert.equal(event.batchCount, 1);
       };
       check(store.appendSync('s', 't', 1, extras).position, id(1));
-      const more = { ...extras, id: id(9), idempotencyKey: Buffer.from([0, 255]) };
+      const more = { ...extras, id: id(9), key: Buffer.from([0, 255]) };
       check(store.appendManySync([{ stream: 's', type: 't', data: 1, ...more }])[0].position, id(9));
       assert.equal(store.getSync(store.appendSync('s', 't', 1, { occurred: -1 }).position).occurredUs, -1);
       assert.equal(store.getSync(store.appendSync('s', 't', 1, { occurred: 0 }).position).occurredUs, 0);
@@ -264,8 +264,8 @@ describe('extras', () => {
     ['an id with bad digits', (s) => s.appendSync('s', 't', 1, { id: `${id(1).slice(0, 35)}g` }), 'TALLY_E_ARGUMENT'],
     ['a bad date', (s) => s.appendSync('s', 't', 1, { occurred: new Date(NaN) }), 'TALLY_E_RANGE'],
     ['a time in text', (s) => s.appendSync('s', 't', 1, { occurred: 'now' }), 'TALLY_E_ARGUMENT'],
-    ['a fraction of a schema', (s) => s.appendSync('s', 't', 1, { schemaVersion: 1.5 }), 'TALLY_E_ARGUMENT'],
-    ['a negative schema', (s) => s.appendSync('s', 't', 1, { schemaVersion: -1 }), 'TALLY_E_RANGE'],
+    ['a fraction of a schema', (s) => s.appendSync('s', 't', 1, { schema: 1.5 }), 'TALLY_E_ARGUMENT'],
+    ['a negative schema', (s) => s.appendSync('s', 't', 1, { schema: -1 }), 'TALLY_E_RANGE'],
     ['a subject', (s) => s.appendSync('s', 't', 1, { subject: 'person/ada' }), 'TALLY_E_UNSUPPORTED'],
     ['a misspelt option', (s) => s.appendSync('s', 't', 1, { tag: 'x' }), 'TALLY_E_OPTION'],
     ['a misspelt durability', (s) => s.appendSync('s', 't', 1, { durability: 'bufferd' }), 'TALLY_E_OPTION'],
@@ -358,18 +358,18 @@ describe('conditions', () => {
   test(
     'a key only once',
     withStore(async (store) => {
-      const first = store.appendSync('s', 't', { a: 1 }, { idempotencyKey: 'k' });
+      const first = store.appendSync('s', 't', { a: 1 }, { key: 'k' });
       assert.equal(first.repeated, false);
-      const again = await store.append('s', 't', { a: 1 }, { idempotencyKey: 'k' });
+      const again = await store.append('s', 't', { a: 1 }, { key: 'k' });
       assert.equal(again.repeated, true);
       assert.equal(again.position, first.position);
       assert.equal(again.id, first.id);
       assert.equal(again.hash, first.hash);
-      assert.throws(() => store.appendSync('s', 't', { a: 2 }, { idempotencyKey: 'k' }), {
+      assert.throws(() => store.appendSync('s', 't', { a: 2 }, { key: 'k' }), {
         code: 'TALLY_E_REUSED',
         position: 0,
       });
-      const drafts = [1, 2].map((i) => ({ stream: 's', type: 't', data: i, idempotencyKey: `batch:${i}` }));
+      const drafts = [1, 2].map((i) => ({ stream: 's', type: 't', data: i, key: `batch:${i}` }));
       const receipts = store.appendManySync(drafts);
       assert.deepEqual(
         (await store.appendMany(drafts)).map((receipt) => receipt.position),

@@ -181,21 +181,21 @@ describe('gates', () => {
       const reason = Object.assign(new RangeError('too much'), { gateCode: 42 });
       const remove = store.gate(function limit(drafts) {
         seen.push(
-          drafts.map(({ stream, type, data, tags, schemaVersion, contentType }) => ({
+          drafts.map(({ stream, type, data, tags, schema, contentType }) => ({
             stream,
             type,
             data,
             tags,
-            schemaVersion,
+            schema,
             contentType,
           })),
         );
         if (drafts.some(({ data }) => data?.total > 100)) throw reason;
       });
-      store.appendSync('order/1', 'paid', { total: 5 }, { tags: 'a', schemaVersion: 3 });
+      store.appendSync('order/1', 'paid', { total: 5 }, { tags: 'a', schema: 3 });
       const json = 'application/json';
       assert.deepEqual(seen, [
-        [{ stream: 'order/1', type: 'paid', data: { total: 5 }, tags: ['a'], schemaVersion: 3, contentType: json }],
+        [{ stream: 'order/1', type: 'paid', data: { total: 5 }, tags: ['a'], schema: 3, contentType: json }],
       ]);
       const wanted = (error) =>
         error instanceof RefusedError && error.cause === reason && error.message.includes('too much');

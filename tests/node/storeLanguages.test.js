@@ -114,7 +114,7 @@ describe('Python and Node', { skip }, () => {
   test('both append to one store, one after the other, and idempotency keys hold', () => {
     const where = freshPath();
     const store = openSync(where);
-    const { id } = store.appendSync('s', 't', { a: 1 }, { idempotencyKey: 'k' });
+    const { id } = store.appendSync('s', 't', { a: 1 }, { key: 'k' });
     store.closeSync();
     const out = runPython(
       `import sys, tallystick
@@ -148,7 +148,7 @@ const goldenRow = (event) => ({
   stream: event.stream,
   type: event.type,
   content_type: event.contentType,
-  schema: event.schemaVersion,
+  schema: event.schema,
   tags: event.tags,
   occurred_us: event.occurredUs ?? null,
   batch: [event.batchIndex, event.batchCount],

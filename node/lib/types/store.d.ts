@@ -225,7 +225,7 @@ export interface GateDraft {
   readonly type: string;
   readonly contentType: string;
   readonly tags: readonly string[];
-  readonly schemaVersion: number;
+  readonly schema: number;
   readonly bytes: Buffer;
   readonly data: any;
 }

@@ -33,7 +33,7 @@ export class Event<Data = any> {
   /** When it happened outside, if that was said. */
   readonly occurred: Date | undefined;
   readonly occurredUs: number | undefined;
-  readonly schemaVersion: number;
+  readonly schema: number;
   /** Sorted by their bytes. */
   readonly tags: string[];
   readonly contentType: string;
@@ -100,9 +100,9 @@ export interface EventOptions {
   /** When it happened outside: a Date, or whole microseconds since 1970. */
   occurred?: Date | number | undefined;
   /** Of the type. Default 0: unversioned. */
-  schemaVersion?: number | undefined;
+  schema?: number | undefined;
   /** Within the store's window an equal event with the same key is not appended again. */
-  idempotencyKey?: string | Uint8Array | undefined;
+  key?: string | Uint8Array | undefined;
 }
 
 /**
