@@ -42,6 +42,7 @@ static void open_store(uint32_t mode)
                                    .mode = mode,
                                    .flags = TALLY_STORE_NO_THREAD,
                                    .segment_bytes = TALLY_SEGMENT_BYTES_MIN,
+                                   .digest = 1 + below(2), /* of a new store; ignored later */
                                    .sync_events = 1 + below(500),
                                    .check = below(3),
                                    .map = below(2),
@@ -378,6 +379,7 @@ static struct attempt {
     char keys[BATCH][16];
     uint8_t data[BATCH][SENTENCE_MAX];
     uint32_t count;
+    bool heavy; /* together more than a segment */
     tally_expectation expectations[3];
     tally_append_condition condition;
     tally_text condition_types[2], condition_tags[2];
@@ -390,7 +392,7 @@ static void invent(uint32_t index, bool keyed)
     fact *said = &now.said[index];
     tally_draft *draft = &now.drafts[index];
     *said = (fact){.stream = below(LOG_STREAM), .type = below(LOG_TYPE), .seed = below(UINT32_MAX), .key = NO_KEY};
-    said->length = one_in(40) ? below(SENTENCE_MAX) : below(200);
+    said->length = now.heavy ? SENTENCE_MAX - below(5000) : one_in(40) ? below(SENTENCE_MAX) : below(200);
     said->schema = below(3);
     said->occurred = one_in(3);
     if (one_in(2)) said->tags = 1u << below(TAGS) | (one_in(2) ? 1u << below(TAGS) : 0);
@@ -490,6 +492,7 @@ static void repeat_of(uint32_t index, uint64_t position)
 {
     const fact *first = &facts[position];
     uint32_t key = first->key;
+    now.heavy = false;
     invent(index, true);
     fact *said = &now.said[index];
     tally_draft *draft = &now.drafts[index];
@@ -568,6 +571,8 @@ static void append_new(void)
     memset(&now.options, 0, sizeof now.options);
     now.count = one_in(3) ? 1 + below(BATCH) : 1;
     bool keyed = one_in(6);
+    now.heavy = one_in(200);
+    if (now.heavy) now.count = BATCH;
     for (uint32_t i = 0; i < now.count; i++) invent(i, keyed);
     if (keyed) {
         /* Keys that nobody has used, or one that somebody has, for another event. */
