@@ -158,3 +158,50 @@ TEST(a_signature_by_a_key_of_small_order_is_never_believed)
         CHECK_EQ(tally_note_line_verify(&read.lines[0], read.text, &key, &time_s), TALLY_LINE_BAD);
     }
 }
+
+TEST(no_space_of_unicode_is_part_of_a_name)
+{
+    static const char *const spaces[] = {" ",
+                                         "\xC2\x85",
+                                         "\xC2\xA0",
+                                         "\xE1\x9A\x80",
+                                         "\xE2\x80\x80",
+                                         "\xE2\x80\x85",
+                                         "\xE2\x80\x8A",
+                                         "\xE2\x80\xA8",
+                                         "\xE2\x80\xA9",
+                                         "\xE2\x80\xAF",
+                                         "\xE2\x81\x9F",
+                                         "\xE3\x80\x80",
+                                         "+",
+                                         "\n",
+                                         "\xFF"};
+    static const char *const letters[] = {"\xE2\x80\x8B", "\xE2\x81\xA0", "\xEF\xBB\xBF", "-",
+                                          "\xC3\xA9",     "\xE1\x9A\x81"};
+    char name[8];
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        (void)snprintf(name, sizeof name, "a%sb", spaces[i]);
+        CHECK(!tally_key_name_is_plain(text_of(name)));
+        CHECK(tally_key_name_check(text_of(name), &error) != TALLY_OK);
+    }
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+        (void)snprintf(name, sizeof name, "a%sb", letters[i]);
+        CHECK(tally_key_name_is_plain(text_of(name)));
+        CHECK_STATUS(tally_key_name_check(text_of(name), &error), TALLY_OK);
+    }
+    CHECK(!tally_key_name_is_plain((tally_text){NULL, 0}));
+}
+
+TEST(room_for_both_keys_is_needed)
+{
+    char text[TALLY_KEY_TEXT_BYTES] = "x";
+    CHECK_STATUS(tally_key_make(NULL, text_of("a"), TALLY_KEY_OF_LOG, text, NULL, &error), TALLY_E_NULL);
+    CHECK_TEXT(text, "");
+    text[0] = 'x';
+    CHECK_STATUS(tally_key_make(NULL, text_of("a"), TALLY_KEY_OF_LOG, NULL, text, &error), TALLY_E_NULL);
+    CHECK_TEXT(text, "");
+    CHECK_STATUS(tally_key_make(NULL, text_of("a b"), TALLY_KEY_OF_LOG, text, text, &error), TALLY_E_NAME);
+    tally_public_key key;
+    CHECK_STATUS(tally_public_key_read((tally_text){NULL, 3}, &key, &error), TALLY_E_NULL);
+    CHECK_STATUS(tally_public_key_read((tally_text){NULL, 0}, &key, &error), TALLY_E_KEY);
+}

@@ -293,6 +293,9 @@ TEST(from_nothing_only_the_empty_root_grows)
     CHECK_STATUS(tally_consistency_verify(0, &empty, 0, &root, NULL, 0, &error), TALLY_E_PROOF);
     CHECK_STATUS(tally_consistency_verify(0, &empty, 5, &root, &root, 1, &error), TALLY_E_PROOF);
     CHECK_STATUS(tally_consistency_verify(6, &root, 5, &root, NULL, 0, &error), TALLY_E_RANGE);
+    tally_hash three = tree(0, 3), four = tree(0, 4);
+    CHECK_STATUS(tally_consistency_verify(3, &three, 5, &root, NULL, 0, &error), TALLY_E_PROOF);
+    CHECK_STATUS(tally_consistency_verify(4, &four, 5, &root, NULL, 0, &error), TALLY_E_PROOF);
 }
 
 TEST(sizes_and_counts_that_cannot_be_are_refused_unread)

@@ -292,3 +292,37 @@ TEST(an_origin_of_any_length_fits_a_message)
         CHECK(strlen(error.message) < sizeof error.message);
     }
 }
+
+TEST(a_policy_bounds_its_witnesses_too)
+{
+    const json *good = vectors("good_note");
+    tally_text key = text_of(signer("log", "vkey")), witnesses[TALLY_SIGNATURES_MAX + 1];
+    for (size_t i = 0; i <= TALLY_SIGNATURES_MAX; i++) witnesses[i] = text_of(signer("one", "vkey"));
+    tally_policy policy = {.size = sizeof policy, .keys = &key, .key_count = 1, .witnesses = witnesses};
+    policy.witness_count = TALLY_SIGNATURES_MAX;
+    tally_checkpoint checkpoint;
+    CHECK_STATUS(tally_checkpoint_verify(good->text, good->length, &policy, &checkpoint, NULL, &error), TALLY_OK);
+    policy.witness_count++;
+    CHECK_STATUS(tally_checkpoint_verify(good->text, good->length, &policy, &checkpoint, NULL, &error), TALLY_E_LIMIT);
+    policy.witnesses = NULL;
+    policy.witness_count = 1;
+    CHECK_STATUS(tally_checkpoint_verify(good->text, good->length, &policy, &checkpoint, NULL, &error), TALLY_E_NULL);
+}
+
+TEST(a_note_may_be_as_long_as_it_may_be)
+{
+    const json *good = vectors("good_note");
+    static char note[TALLY_NOTE_BYTES_MAX + 4];
+    size_t at = good->length;
+    memcpy(note, good->text, at);
+    size_t dash = sizeof TALLY_NOTE_DASH - 1, left = TALLY_NOTE_BYTES_MAX - at;
+    size_t name = 1 + (left - dash - 3) % 4; /* so that the rest is whole groups */
+    memcpy(note + at, TALLY_NOTE_DASH, dash);
+    memset(note + at + dash, 'x', name);
+    note[at + dash + name] = ' ';
+    memset(note + at + dash + name + 1, 'A', left - dash - name - 2);
+    note[TALLY_NOTE_BYTES_MAX - 1] = '\n';
+    CHECK_STATUS(verify_good(note, TALLY_NOTE_BYTES_MAX), TALLY_OK);
+    memmove(note + at + dash + 4, note + at + dash, left - dash);
+    CHECK_STATUS(verify_good(note, TALLY_NOTE_BYTES_MAX + 4), TALLY_E_LENGTH);
+}

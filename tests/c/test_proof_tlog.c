@@ -205,6 +205,28 @@ TEST(a_buffer_that_is_too_small_is_refused_with_the_size)
     free(small);
 }
 
+TEST(what_is_wrong_has_its_place_in_the_whole_text)
+{
+    const json *row = good_case();
+    tally_text good = json_text(row, "proof");
+    char *text = exactly(good.bytes, good.length);
+    size_t note = (size_t)(strstr(good.bytes, "\n\n") - good.bytes) + 2;
+    asking asked;
+    tally_proven proven;
+    policy_of(row, &asked);
+    text[note + 2] = 1;
+    CHECK_STATUS(verify(row, text, good.length, &asked.policy, &proven), TALLY_E_FORMAT);
+    CHECK_EQ(error.position, note + 2);
+    text[note + 2] = '\xFF';
+    CHECK_STATUS(verify(row, text, good.length, &asked.policy, &proven), TALLY_E_UTF8);
+    CHECK_EQ(error.position, note + 2);
+    text[note + 2] = good.bytes[note + 2];
+    text[good.length - 1] = ' ';
+    CHECK_STATUS(verify(row, text, good.length, &asked.policy, &proven), TALLY_E_FORMAT);
+    CHECK_EQ(error.position, good.length);
+    free(text);
+}
+
 TEST(arguments_that_cannot_be_are_refused)
 {
     const json *row = good_case();

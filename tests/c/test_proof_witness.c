@@ -50,6 +50,18 @@ TEST(what_is_cosigned_is_believed_with_its_time)
     }
 }
 
+TEST(a_text_without_signatures_is_cosigned_the_same)
+{
+    tally_text note = good_note(), line = json_text(vectors("witness_lines"), "one");
+    size_t needed, length = (size_t)(strstr(note.bytes, "\n\n") - note.bytes) + 1;
+    REQUIRE_STATUS(tally_witness_cosign(note.bytes, length, text_of(signer("one", "skey")),
+                                        json_number(vectors("witness_lines"), "one_time"), room, sizeof room, &needed,
+                                        &error),
+                   TALLY_OK);
+    REQUIRE(needed == line.length);
+    CHECK_BYTES(room, line.bytes, needed);
+}
+
 TEST(only_checkpoints_are_cosigned_and_only_by_witnesses)
 {
     static const char text[] = "not\na\ncheckpoint\n";
