@@ -12,6 +12,7 @@
 
 static tally_platform *world;
 static tally_store *store;
+static tally_store *outside; /* a reader's handle on the same files, as another process has one; NULL: none */
 static tally_error error;
 static uint64_t key_position[KEYS]; /* TALLY_POSITION_NONE: not used */
 static uint64_t proven;             /* events below it were acknowledged as durable */
@@ -320,17 +321,18 @@ static void go_on_elsewhere(question q, tally_reader *stopped, uint64_t end)
     CHECK_STATUS(tally_reader_close(&reader), TALLY_OK);
 }
 
-static void read_some(void)
+static void read_some(tally_store *asked)
 {
     question q = question_of_chance();
     tally_reader *reader = NULL;
     tally_reader_place place;
     bool ended;
-    REQUIRE_STATUS(ask(store, &q, &reader, &error), TALLY_OK);
+    REQUIRE_STATUS(ask(asked, &q, &reader, &error), TALLY_OK);
     CHECK_STATUS(error.status, TALLY_OK);
     CHECK_STATUS(tally_reader_place_get(reader, &place, &error), TALLY_OK);
     uint64_t end = place.end_position;
-    CHECK(q.durable ? end >= proven && end <= fact_count : end == fact_count);
+    if (asked == outside) CHECK(end <= fact_count && (q.durable || end >= handed));
+    else CHECK(q.durable ? end >= proven && end <= fact_count : end == fact_count);
     uint64_t at = q.backwards ? end : 0;
     read_pages(reader, &q, end, &at, &ended);
     CHECK_STATUS(tally_reader_place_get(reader, &place, &error), TALLY_OK);
@@ -339,9 +341,24 @@ static void read_some(void)
         /* Between where it is and what it says there is nothing that it owes. */
         uint64_t owed = next_answer(&q, at, end);
         if (owed != TALLY_POSITION_NONE) CHECK(q.backwards ? owed < place.next_position : owed >= place.next_position);
-        if (one_in(3)) go_on_elsewhere(q, reader, end);
+        if (asked == store && one_in(3)) go_on_elsewhere(q, reader, end);
     }
     CHECK_STATUS(tally_reader_close(&reader), TALLY_OK);
+}
+
+/* What is written is seen from outside within a moment, and nothing else is. */
+static void look_from_outside(void)
+{
+    tally_store_options options = {.size = sizeof options, .mode = TALLY_STORE_READ_ONLY, .platform = world};
+    if (outside == NULL) {
+        options.check = below(3);
+        options.map = below(2);
+        CHECK_STATUS(tally_store_open("/store", 6, &options, &outside, &error), TALLY_OK);
+    }
+    if (outside == NULL) return;
+    if (handed > 0) CHECK_STATUS(tally_store_wait(outside, TALLY_WRITTEN, handed - 1, 5000, &error), TALLY_OK);
+    if (!test_has_failed()) read_some(outside);
+    if (one_in(10)) CHECK_STATUS(tally_store_close(&outside), TALLY_OK);
 }
 
 /* A reader that stays open while the log grows, is sealed, is cut: it is asked on now and then. */
@@ -680,7 +697,8 @@ static void step(void)
     else if (chance < 700) doing = "looking at one", look_at_one();
     else if (chance < 740) doing = "looking for nothing", look_for_nothing();
     else if (chance < 760) doing = "climbing", climb_to_ancestors();
-    else if (chance < 860) doing = "reading", read_some();
+    else if (chance < 850) doing = "reading", read_some(store);
+    else if (chance < 860) doing = "looking from outside", look_from_outside();
     else if (chance < 900) doing = "following", follow();
     else if (chance < 906) doing = "listing", list_names();
     else if (chance < 960) doing = "ticking", do_background_work();
@@ -697,6 +715,7 @@ static void step(void)
     } else {
         doing = "crashing";
         CHECK_STATUS(tally_reader_close(&follower), TALLY_OK);
+        CHECK_STATUS(tally_store_close(&outside), TALLY_OK);
         crash();
     }
     if (one_in(50) && world != NULL) CHECK_STATUS(tally_platform_memory_advance(world, below(100000)), TALLY_OK);
@@ -723,6 +742,7 @@ static void run(uint64_t seed, uint64_t steps)
         step();
     }
     CHECK_STATUS(tally_reader_close(&follower), TALLY_OK);
+    CHECK_STATUS(tally_store_close(&outside), TALLY_OK);
     CHECK_STATUS(tally_store_close(&store), TALLY_OK);
     if (!test_has_failed()) check_files("/store");
     complain("ending");
