@@ -557,6 +557,7 @@ AT(tally_signing_state, mirror_failures, 32);
 AT(tally_signing_state, origin, 40);
 AT(tally_signing_state, vkey, 194);
 AT(tally_signing_state, failure, 706);
+AT(tally_signing_state, reserved, 962);
 
 SIZE(tally_verify_options, 72);
 AT(tally_verify_options, size, 0);

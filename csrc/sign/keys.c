@@ -9,21 +9,35 @@
 
 /* ----------------------------------------------------------------------------------------- options */
 
-static tally_status check_text(tally_text text, const char *what, tally_error *error)
+static tally_status check_text(tally_text text, size_t maximum, const char *what, tally_error *error)
 {
-    if (text.bytes != NULL || text.length == 0) return TALLY_OK;
-    return tally_fail(error, TALLY_E_NULL, "%s of tally_signing is NULL, but its length is not 0", what);
+    if (text.bytes == NULL && text.length != 0)
+        return tally_fail(error, TALLY_E_NULL, "%s of tally_signing is NULL, but its length is not 0", what);
+    if (text.length <= maximum) return TALLY_OK;
+    return tally_fail(error, TALLY_E_LENGTH, "%s of tally_signing has more than %zu bytes", what, maximum);
 }
 
+/* What each text is good for is found out where it is used. */
 static tally_status check_texts(const tally_signing *known, tally_error *error)
 {
-    tally_status status = check_text(known->key_path, "key_path", error);
-    if (status == TALLY_OK) status = check_text(known->key_text, "key_text", error);
-    if (status == TALLY_OK) status = check_text(known->signer_key, "signer_key", error);
-    if (status == TALLY_OK) status = check_text(known->state_path, "state_path", error);
-    if (status == TALLY_OK) status = check_text(known->remembered, "remembered", error);
-    if (status == TALLY_OK) status = check_text(known->remembered_path, "remembered_path", error);
-    if (status == TALLY_OK) status = check_text(known->mirror_path, "mirror_path", error);
+    const struct {
+        const tally_text *text;
+        size_t maximum;
+        const char *what;
+    } texts[] = {{&known->key_path, TALLY_PATH_MAX, "key_path"},
+                 {&known->key_text, TALLY_KEY_TEXT_BYTES, "key_text"},
+                 {&known->signer_key, TALLY_KEY_TEXT_BYTES, "signer_key"},
+                 {&known->state_path, TALLY_PATH_MAX, "state_path"},
+                 {&known->remembered, TALLY_NOTE_BYTES_MAX, "remembered"},
+                 {&known->remembered_path, TALLY_PATH_MAX, "remembered_path"},
+                 {&known->mirror_path, TALLY_PATH_MAX, "mirror_path"}};
+    tally_status status = TALLY_OK;
+    for (size_t i = 0; status == TALLY_OK && i < sizeof texts / sizeof *texts; i++)
+        status = check_text(*texts[i].text, texts[i].maximum, texts[i].what, error);
+    for (size_t i = 0; status == TALLY_OK && i < known->verify_key_count; i++) {
+        status = check_text(known->verify_keys[i], TALLY_KEY_TEXT_BYTES, "verify_keys", error);
+        if (status != TALLY_OK && error != NULL) error->position = i;
+    }
     return status;
 }
 

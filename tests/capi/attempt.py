@@ -43,7 +43,7 @@ class Attempt:
         self.row = TABLE[name]
         self.types = {item.name: item.type for item in header.functions()[name].parameters}
         self.box = box
-        self.good = Good(box)
+        self.good = Good(box, any(isinstance(role, Handle) and role.signed for role in self.row.roles.values()))
         self.paths: dict[str, int] = {}
         self.values: dict[str, Any] = {}
 

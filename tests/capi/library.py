@@ -184,6 +184,32 @@ class Box:
         check(lib.tally_store_append(made, draft, append, ffi.NULL, ffi.NULL))
         return made
 
+    def key_of(self, store: CData) -> tuple[bytes, bytes]:
+        """A new key for the heads of a store: private, public."""
+        state = ffi.new("tally_signing_state *")
+        check(lib.tally_store_signing_get(store, state, ffi.NULL))
+        origin = ffi.string(state.origin)
+        skey, vkey = ffi.new("char[]", 512), ffi.new("char[]", 512)
+        name = {"bytes": ffi.from_buffer(origin), "length": len(origin)}
+        check(lib.tally_key_make(ffi.NULL, name, 0, skey, vkey, ffi.NULL))
+        return ffi.string(skey), ffi.string(vkey)
+
+    def note_of(self, store: CData) -> bytes:
+        """The newest head."""
+        room = ffi.new("char[]", 16384)
+        needed = ffi.new("size_t *")
+        check(lib.tally_store_checkpoint(store, room, 16384, needed, ffi.NULL))
+        return bytes(ffi.buffer(room, needed[0]))
+
+    def signed_store(self, **options: Any) -> CData:
+        """A new store in memory, with one event, and a key for its heads; the key is given at its second opening."""
+        unsigned = self.store()
+        skey, _ = self.key_of(unsigned)
+        path = f"{self.folder()}/{self.stores}".encode()
+        check(lib.tally_store_close(next(one for _, one in self.opened if one[0] == unsigned)))
+        signing = self.struct("tally_signing", key_text=self.text(skey))
+        return self.open("store", path, len(path), self.store_options(signing=signing, **options))
+
     def place_of_both(self, store: CData) -> str:
         """Where a store in memory lies, when it is the newest one; on the disk there is one too."""
         assert store != ffi.NULL

@@ -14,14 +14,17 @@ from .library import Box, CData, ffi, lib
 class Good:
     """Good arguments of one call, made when they are asked for."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, signed: bool = False) -> None:
         self.box = box
+        self.signed = signed
         self.ran = 0
         self.copies = 0
 
     def handle(self, kind: str) -> CData:
         if kind == "platform":
             return self.platform
+        if kind == "store" and self.signed:
+            return self.signed_store
         return getattr(self, kind)
 
     @cached_property
@@ -60,6 +63,14 @@ class Good:
     def store(self) -> CData:
         """In memory, with one event, and a background thread."""
         return self.box.store()
+
+    @cached_property
+    def signed_store(self) -> CData:
+        """The same, with a key for its heads, another key that it could have, and its newest head."""
+        made = self.box.signed_store()
+        self.second_key = self.box.key_of(made)[0]
+        self.note = self.box.note_of(made)
+        return made
 
     @cached_property
     def reader(self) -> CData:
@@ -114,6 +125,8 @@ class Role:
 @dataclass(frozen=True)
 class Handle(Role):
     kind: str
+    # A store whose heads are signed.
+    signed: bool = False
 
 
 @dataclass(frozen=True)

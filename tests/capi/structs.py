@@ -348,6 +348,9 @@ SHAPES: dict[str, Shape] = {
 }
 NEVER_IN: dict[str, str] = {
     "tally_error": "receives",
+    "tally_signing": "its texts are paths, keys and notes; test_signing.py",
+    "tally_sign_request": "handed to callbacks",
+    "tally_signing_state": "receives",
     "tally_handler_id": "by value; the rules about ids are tests of the registry",
     "tally_notified": "receives",
     "tally_failure": "handed to callbacks",

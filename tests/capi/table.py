@@ -28,6 +28,7 @@ from .roles import (
     Value,
     Word,
 )
+from .table_checkpoint import CHECKPOINT
 from .table_proof import PROOF
 
 
@@ -416,4 +417,5 @@ TABLE: dict[str, Row] = {
         error=ERROR,
     ),
     **PROOF,
+    **CHECKPOINT,
 }

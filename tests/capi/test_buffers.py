@@ -21,6 +21,10 @@ TESTED = {
     "tally_store_list": "names_that",
     "tally_store_ancestors": "ancestors",
     "tally_proof_verify": "proof",
+    "tally_store_checkpoint": "signed",
+    "tally_store_prove": "signed",
+    "tally_store_consistency": "signed",
+    "tally_store_get_stored": "signed",
     "tally_witness_cosign": "witness",
     "tally_witness_request": "witness",
     "tally_witness_answer": "witness",
@@ -335,3 +339,23 @@ def test_buffers_may_end_where_memory_ends() -> None:
     behind = [row for row in maps if int(row[0].split("-")[0], 16) <= end < int(row[0].split("-")[1], 16)]
     assert behind[0][1].startswith("---")
     box.end()
+
+
+@pytest.mark.parametrize(
+    "name", ["tally_store_checkpoint", "tally_store_prove", "tally_store_get_stored", "tally_store_consistency"]
+)
+def test_a_signed_store_says_how_much_room_it_needs(name: str, box: Box) -> None:
+    attempt = Attempt(name, box)
+    if name == "tally_store_consistency":
+        for _ in range(6):
+            check(lib.tally_store_append(attempt.good.signed_store, box.draft(), ffi.NULL, ffi.NULL, ffi.NULL))
+        attempt.good.box.new("size_t *")
+        sizes = {"old_size": 3, "new_size": 7}
+        attempt.refuse("E_SPACE", capacity=1, **sizes)
+        return
+    attempt.refuse("E_SPACE", capacity=1)
+    needed = attempt.values["needed"][0]
+    assert needed > 1
+    attempt.refuse("E_SPACE", capacity=needed - 1)
+    assert attempt.values["needed"][0] == needed
+    attempt.succeed(capacity=needed)

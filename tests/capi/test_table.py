@@ -60,7 +60,7 @@ def fitting(type_: str) -> set[type[Role]]:
         return {Text, Symbol, Path, Form, Bytes}
     if type_ == "tally_text":
         return {Name, Key}
-    if type_ in ("const tally_uuid *", "const tally_event *"):
+    if type_ in ("const tally_uuid *", "const tally_event *", "const tally_signing *"):
         return {Value}
     if type_ == "const tally_hash *":
         return {Value, Items}

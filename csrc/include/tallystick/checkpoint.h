@@ -89,6 +89,7 @@ typedef struct tally_signing_state {
     char origin[TALLY_ORIGIN_MAX + 1]; /**< "<name>/<lineage>" */
     char vkey[TALLY_KEY_TEXT_BYTES];   /**< the active key; "" without one */
     char failure[256];
+    uint8_t reserved[6];
 } tally_signing_state;
 
 /** @return TALLY_OK; TALLY_E_NULL; TALLY_E_CLOSED */
