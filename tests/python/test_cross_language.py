@@ -40,7 +40,7 @@ for (const event of store.readSync()) {
   console.log(JSON.stringify({
     position: event.position, version: event.version, time_us: event.timeUs, time_logical: event.logical, id: event.id,
     correlation: event.correlation, causation: event.causation ?? null, stream: event.stream, type: event.type,
-    content_type: event.contentType, schema: event.schemaVersion, tags: event.tags,
+    content_type: event.contentType, schema: event.schema, tags: event.tags,
     data: Buffer.from(event.bytes ?? []).toString('hex'), occurred_us: event.occurredUs ?? null,
     batch: [event.batchIndex, event.batchCount], system: event.isSystem, event_hash: event.hash,
   }));
