@@ -135,7 +135,10 @@ tally_status tally_notes_open(tally_notes *notes, const tally_folder *folder, bo
     /* The writer before may have been killed between writing and syncing. */
     notes->unsynced = true;
     tally_status status = open_file(notes, 0, error);
-    if (status == TALLY_E_NOT_FOUND) return TALLY_OK;
+    if (status == TALLY_E_NOT_FOUND) {
+        tally_error_clear(error);
+        return TALLY_OK;
+    }
     if (status == TALLY_OK) status = load(notes, error);
     if (status != TALLY_OK) tally_notes_close(notes);
     return status;

@@ -134,8 +134,11 @@ static tally_status open_remembered(tally_head_signer *signer, const tally_signi
     if (note == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for a checkpoint");
     status = tally_outside_read(&signer->remembered_place, false, note, TALLY_NOTE_BYTES_MAX, &length, error);
     if (status == TALLY_OK) status = take_remembered(signer, note, length, error);
-    else if (status == TALLY_E_NOT_FOUND) status = TALLY_OK; /* the first time */
     platform->release(platform->context, note);
+    if (status == TALLY_E_NOT_FOUND) { /* the first time */
+        tally_error_clear(error);
+        return TALLY_OK;
+    }
     return status;
 }
 

@@ -117,6 +117,7 @@ tally_status tally_state_open(tally_state_file *state, const tally_outside *plac
     memcpy(state->origin, origin, strlen(origin) + 1);
     tally_status status = open_locked(state, error);
     if (status == TALLY_E_NOT_FOUND) {
+        tally_error_clear(error);
         status = make(state, error);
         if (status == TALLY_OK) status = open_locked(state, error);
     }
