@@ -131,6 +131,7 @@ tally_status tally_store_backup(tally_store *store, const char *path, size_t pat
         status = backup(&work, body, &look, path, path_length, &made, error);
         tally_view_release(look.view);
     }
+    if (status == TALLY_OK) tally_error_clear(error); /* of files that may be missing, and are */
     if (status == TALLY_OK && report != NULL) *report = made;
     tally_gate_leave(&call);
     tally_close_deferred(); /* of a progress callback that closed the store */
