@@ -659,6 +659,30 @@ TEST(a_newer_format_is_refused_and_never_taken_for_a_torn_header)
     end();
 }
 
+/* What could not be written, synced, cut or removed is not called durable. */
+TEST(no_change_that_fails_is_passed_over)
+{
+    bool hit = true;
+    uint64_t met = 0;
+    for (uint64_t k = 0; hit && !test_has_failed(); k++) {
+        begin();
+        three_segments(1);
+        log_end(&made);
+        log_zero(&made, 1, ends[1] - TALLY_MARK_BYTES, 8);
+        wrap_fault_set(disk, &(wrap_fault){.calls = WRAP_WRITES | WRAP_SYNCS | WRAP_SIZES | WRAP_BIT(WRAP_REMOVE_FILE),
+                                           .skip = k,
+                                           .kind = WRAP_FAIL});
+        tally_status status = recover();
+        hit = wrap_fault_hit(disk);
+        met += hit;
+        CHECK((status == TALLY_OK) == !hit);
+        tally_found_release(&found);
+        wrap_fault_set(disk, NULL);
+        end();
+    }
+    CHECK(met >= 6); /* the removal, the directory, the cut, its sync, rewriting, its sync, the directory */
+}
+
 TEST(each_call_that_fails_leaves_a_disk_that_recovers)
 {
     for (uint64_t k = 0; k < 400 && !test_has_failed(); k++) {
