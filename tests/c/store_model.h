@@ -58,6 +58,7 @@ static inline uint32_t below(uint32_t limit)
     random_state ^= random_state >> 12;
     random_state ^= random_state << 25;
     random_state ^= random_state >> 27;
+    if (limit == 0) return 0;
     return (uint32_t)((random_state * UINT64_C(2685821657736338717)) >> 33) % limit;
 }
 

@@ -35,12 +35,12 @@ typedef struct call {
 } call;
 
 typedef struct worker {
-    uint32_t number;
     tally_store *store;
     dice dice;
     call *calls;
-    uint32_t count;
     uint64_t told;
+    uint32_t number;
+    uint32_t count;
 } worker;
 
 static tally_store *store;
