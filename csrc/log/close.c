@@ -4,11 +4,11 @@
 /* Full segments that are still without indexes get them now: the next open would have to read them. */
 static void seal_full_ones(tally_log *log)
 {
-    size_t before = log->unsealed_count + 1;
-    while (log->unsealed_count > 1 && log->unsealed_count < before && log->failure.status == TALLY_OK) {
-        bool more = false;
-        before = log->unsealed_count;
+    bool more = true;
+    while (log->unsealed_count > 1 && more && log->failure.status == TALLY_OK) {
+        size_t before = log->unsealed_count;
         (void)tally_log_work(log, &more, NULL);
+        more = log->seal != NULL || log->unsealed_count < before; /* else it failed */
     }
 }
 

@@ -66,12 +66,10 @@ bool tally_hashed_get(const tally_hashed *hashed, uint32_t at, uint32_t *hash, u
            tally_section_u32(hashed->section, AT_HASHES + ((uint64_t)hashed->count + at) * 4, value);
 }
 
-void tally_hashed_write(tally_section_writer *writer, const tally_sorted *items, uint32_t count,
-                        const uint8_t least[16], const uint8_t most[16])
+void tally_hashed_write_head(tally_section_writer *writer, uint32_t count, const uint8_t least[16],
+                             const uint8_t most[16])
 {
     tally_section_write_u32(writer, count);
     tally_section_write(writer, least, 16);
     tally_section_write(writer, most, 16);
-    for (uint32_t i = 0; i < count; i++) tally_section_write_u32(writer, (uint32_t)items[i].key);
-    for (uint32_t i = 0; i < count; i++) tally_section_write_u32(writer, items[i].value);
 }

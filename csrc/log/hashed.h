@@ -5,7 +5,6 @@
 #define TALLY_LOG_HASHED_H
 
 #include "log/section.h"
-#include "log/sort.h"
 
 typedef struct tally_hashed {
     const tally_section *section;
@@ -21,8 +20,8 @@ bool tally_hashed_search(const tally_hashed *hashed, uint32_t hash, uint32_t *at
 /* `at` is below the count. */
 bool tally_hashed_get(const tally_hashed *hashed, uint32_t at, uint32_t *hash, uint32_t *value);
 
-/* Writes `items`, whose keys are hashes and which are sorted. */
-void tally_hashed_write(tally_section_writer *writer, const tally_sorted *items, uint32_t count,
-                        const uint8_t least[16], const uint8_t most[16]);
+/* Writes what stands before the hashes: all of them follow, sorted, and then all values in the same order. */
+void tally_hashed_write_head(tally_section_writer *writer, uint32_t count, const uint8_t least[16],
+                             const uint8_t most[16]);
 
 #endif

@@ -183,7 +183,7 @@ static tally_status read_chunk(tally_index *index, const tally_segment *segment,
 {
     const uint8_t *bytes;
     uint64_t start = atomic_load_explicit(&index->end, memory_order_relaxed);
-    size_t length = segment->map != NULL || end - start < CHUNK_BYTES ? (size_t)(end - start) : CHUNK_BYTES;
+    size_t length = end - start < CHUNK_BYTES ? (size_t)(end - start) : CHUNK_BYTES;
     tally_status status = tally_segment_bytes(segment, start, length, scratch, &bytes, error);
     size_t at = 0;
     while (status == TALLY_OK && at < length) {
@@ -195,12 +195,15 @@ static tally_status read_chunk(tally_index *index, const tally_segment *segment,
     return status;
 }
 
-tally_status tally_index_catch_up(tally_index *index, const tally_segment *segment, tally_error *error)
+tally_status tally_index_go_on(tally_index *index, const tally_segment *segment, uint64_t most, bool *whole,
+                               tally_error *error)
 {
     const tally_platform *platform = index->platform;
     uint64_t end = tally_segment_end(segment);
     uint64_t start = atomic_load_explicit(&index->end, memory_order_acquire);
-    if (start >= end) return TALLY_OK;
+    *whole = start >= end;
+    if (*whole) return TALLY_OK;
+    uint64_t stop = end - start > most ? start + most : end;
     uint8_t *scratch = NULL;
     if (segment->map == NULL) {
         /* Another thread may be faster, but what is left does not grow. */
@@ -211,12 +214,19 @@ tally_status tally_index_catch_up(tally_index *index, const tally_segment *segme
     tally_status status = TALLY_OK;
     tally_index_lock(index);
     memcpy(index->salt, segment->header.salt, sizeof index->salt);
-    while (status == TALLY_OK && atomic_load_explicit(&index->end, memory_order_relaxed) < end) {
+    while (status == TALLY_OK && atomic_load_explicit(&index->end, memory_order_relaxed) < stop) {
         status = read_chunk(index, segment, end, scratch, error);
     }
+    *whole = atomic_load_explicit(&index->end, memory_order_relaxed) >= end;
     tally_index_unlock(index);
     platform->release(platform->context, scratch);
     return status;
+}
+
+tally_status tally_index_catch_up(tally_index *index, const tally_segment *segment, tally_error *error)
+{
+    bool whole;
+    return tally_index_go_on(index, segment, UINT64_MAX, &whole, error);
 }
 
 static size_t hashed_bytes(const tally_index_hashed *hashed)

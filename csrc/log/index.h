@@ -20,6 +20,9 @@ void tally_index_free(tally_index *index);
 /* Adds the events between what is indexed and `segment->end`. TALLY_E_DAMAGED: a frame that had been checked
  * before does not check now. */
 tally_status tally_index_catch_up(tally_index *index, const tally_segment *segment, tally_error *error);
+/* The same for about `most` bytes of the segment; `*whole`: nothing is left. */
+tally_status tally_index_go_on(tally_index *index, const tally_segment *segment, uint64_t most, bool *whole,
+                               tally_error *error);
 size_t tally_index_bytes(tally_index *index); /* heap held */
 
 /* What has been indexed: events, and the file offset. */

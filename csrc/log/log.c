@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "log/run.h"
+#include "log/seal.h"
 
 /* ------------------------------------------------------------------------------------------ locks */
 
@@ -180,6 +182,8 @@ tally_status tally_log_open(tally_log *log, const tally_folder *folder, const ta
 void tally_log_destroy(tally_log *log)
 {
     tally_file_close(log->folder, &log->head_file);
+    tally_seal_end(log->seal);
+    tally_merge_end(log->merge);
     tally_shown_destroy(&log->shown);
     for (size_t i = 0; i < log->unsealed_count; i++) tally_segment_release(log->unsealed[i].segment);
     log->platform->release(log->platform->context, log->unsealed);

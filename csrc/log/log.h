@@ -34,6 +34,9 @@ typedef struct tally_unsealed {
     uint64_t synced_end;   /* … and on the device */
 } tally_unsealed;
 
+struct tally_sealing; /* log/seal.h */
+struct tally_merging; /* log/run.h */
+
 /* An append that waits for its level; on the stack of its thread. */
 typedef struct tally_in_flight {
     struct tally_in_flight *before;
@@ -99,7 +102,7 @@ typedef struct tally_log {
     bool worker_waits;       /* it rests … */
     bool worker_idle;        /* … until somebody asks */
     bool merge_wanted;       /* a segment was sealed, or a merge done, since nothing was left to merge */
-    bool sealing;            /* somebody seals or merges */
+    bool sealing;            /* somebody seals or merges a piece */
     bool watch_durable;      /* `serve` is to be called soon after more has become durable */
 
     /* what the next commit gets */
@@ -142,6 +145,9 @@ typedef struct tally_log {
     tally_thread_id thread;
     const tally_thread *worker; /* its record; NULL: it has none */
     uint64_t retry_seal_ns;
+    struct tally_sealing *seal;  /* of the first segment, as far as it has come; NULL: not begun … */
+    struct tally_merging *merge; /* … of indexes. Both belong to who set `sealing` */
+    uint64_t seal_ns;            /* that the seal has taken */
     /* The owner's part of the background's work, under no lock: more to do is true. May be NULL. */
     bool (*serve)(void *owner);
     void *owner;
@@ -227,8 +233,8 @@ tally_status tally_log_make_room(tally_log *log, uint64_t length, bool may_wait,
 tally_status tally_log_start(tally_log *log, tally_error *error);
 /* Stops the thread after it has done what was asked of it. Not holding the mutex. */
 void tally_log_stop(tally_log *log);
-/* One round of background work: writes, syncs what is due, seals or merges one. Lets go; `*more`: there is more
- * to do at once. */
+/* One round of background work: writes, syncs what is due, seals or merges a piece of about a millisecond. Lets go;
+ * `*more`: there is more to do at once. */
 tally_status tally_log_work(tally_log *log, bool *more, tally_error *error);
 /* Asks the background for a round. */
 void tally_log_want_work(tally_log *log);

@@ -20,10 +20,21 @@ tally_status tally_runs_open(const tally_folder *folder, tally_segment *const *s
 tally_status tally_runs_view(const tally_folder *folder, tally_segment *const *segments, size_t segment_count,
                              bool writable, tally_view **view, tally_error *error);
 
-/* Does at most one merge that is due in `view`; `*merged` NULL when none is. The caller makes a new view with it
- * in place of the runs it covers (tally_run_covers), then removes their files. */
-tally_status tally_run_merge(const tally_folder *folder, const tally_view *view, tally_run **merged,
-                             tally_error *error);
+/* A merge that is due in a view, piece by piece. The caller makes a new view with what was merged in place of the
+ * runs it covers (tally_run_covers), then removes their files. */
+typedef struct tally_merging tally_merging;
+/* Holds the view until it is ended. `*merging` NULL: none is due. */
+tally_status tally_merge_begin(const tally_folder *folder, tally_view *view, tally_merging **merging,
+                               tally_error *error);
+/* About a millisecond of work, or a sync. `*whole`: it has come to its end, with `*merged`, which is NULL when what
+ * was to be merged is too large, or damaged. After a failure it can only be ended. */
+tally_status tally_merge_go_on(tally_merging *merging, bool *whole, tally_run **merged, tally_error *error);
+tally_view *tally_merge_view(const tally_merging *merging);
+/* Frees, also in the middle. Accepts NULL. */
+void tally_merge_end(tally_merging *merging);
+
+/* All of one merge at once; `*merged` NULL when none is due. */
+tally_status tally_run_merge(const tally_folder *folder, tally_view *view, tally_run **merged, tally_error *error);
 /* The segments that it covers, next to each other. */
 uint64_t tally_run_first_segment(const tally_run *run);
 uint32_t tally_run_segment_count(const tally_run *run);

@@ -11,11 +11,18 @@
 #include "log/hash.h"
 #include "log/run_body.h"
 #include "log/sealed.h"
+#include "log/sort.h"
 
 #define FAN 4u
 /* A run of more names is not made, so that merging stays within memory: 4 bytes for each, and a sorted piece. */
 #define NAMES_MAX (UINT32_C(24) << 20)
-#define PIECE_ITEMS (UINT32_C(1) << 20)
+/* Hashes are sorted a range at a time: of this many, or of a part of all, so that the ranges do not become many. */
+#define RANGE_ITEMS (UINT32_C(1) << 16)
+#define RANGES_MAX 64u
+/* A piece of the merge: so many names, … */
+#define PIECE_NAMES 2048u
+/* … or so many hashes. */
+#define PIECE_HASHES 65536u
 
 /* One unit, with the name that it has next. */
 typedef struct merge_unit {
@@ -27,8 +34,12 @@ typedef struct merge_unit {
     tally_run_name name;
 } merge_unit;
 
-typedef struct merging {
+enum merge_step { MERGE_BEGIN, MERGE_NAMES, MERGE_HASHES, MERGE_VALUES, MERGE_HEADER, MERGE_OPEN };
+
+struct tally_merging {
     const tally_folder *folder;
+    tally_view *view; /* held: the units are in it */
+    enum merge_step step;
     const tally_platform *platform;
     char name[TALLY_NAME_BYTES];
     char temporary[TALLY_NAME_BYTES + sizeof TALLY_NAME_NEW];
@@ -41,11 +52,26 @@ typedef struct merging {
     tally_section_writer references;
     tally_section_writer records;
     tally_section_writer text;
+    bool writes;      /* these three have begun */
+    uint64_t end;     /* of the part before the one at hand */
+    bool has_file;    /* of the temporary name */
     uint32_t *hashes; /* of the names, in their order */
     uint32_t hash_capacity;
     uint32_t names;
     uint32_t reference_count;
-} merging;
+    /* the hashes, a range of them at a time */
+    tally_section_writer writer;
+    bool writes_hashes; /* it has begun */
+    tally_sorted *items;
+    uint32_t capacity; /* of items, and of as much scratch memory behind them */
+    uint32_t range;
+    uint32_t ranges;
+    uint32_t taken; /* names that were looked at for the range */
+    uint32_t count; /* of items */
+    uint32_t given; /* … that are written */
+    bool sorts;
+    tally_sorter sorter;
+};
 
 /* --------------------------------------------------------------------------------------------- units */
 
@@ -73,7 +99,7 @@ static int compare(const merge_unit *a, const merge_unit *b)
     return tally_text_compare((tally_text){a->name.name, a->name.length}, (tally_text){b->name.name, b->name.length});
 }
 
-static merge_unit *least(merging *merge)
+static merge_unit *least(tally_merging *merge)
 {
     merge_unit *found = NULL;
     for (size_t i = 0; i < merge->unit_count; i++) {
@@ -83,7 +109,7 @@ static merge_unit *least(merging *merge)
     return found;
 }
 
-static bool add_reference(merging *merge, uint32_t segment, uint32_t record)
+static bool add_reference(tally_merging *merge, uint32_t segment, uint32_t record)
 {
     tally_section_write_u32(&merge->references, segment);
     tally_section_write_u32(&merge->references, record);
@@ -91,7 +117,7 @@ static bool add_reference(merging *merge, uint32_t segment, uint32_t record)
     return true;
 }
 
-static bool add_references(merging *merge, const merge_unit *unit)
+static bool add_references(tally_merging *merge, const merge_unit *unit)
 {
     if (unit->run == NULL) return add_reference(merge, unit->first, unit->number);
     for (uint32_t i = 0; i < unit->name.entry.count; i++) {
@@ -107,7 +133,7 @@ static bool add_references(merging *merge, const merge_unit *unit)
 }
 
 /* Writes one name with the references of all units that have it, and moves those on. */
-static bool merge_name(merging *merge, const merge_unit *first)
+static bool merge_name(tally_merging *merge, const merge_unit *first)
 {
     uint8_t record[TALLY_RUN_RECORD_BYTES] = {0};
     merge_unit same = *first;
@@ -138,59 +164,109 @@ static bool merge_name(merging *merge, const merge_unit *first)
 
 /* -------------------------------------------------------------------------------------------- hashes */
 
-/* Sorted a piece at a time: the hashes of a range are collected from all names, for as many ranges as needed. */
-static tally_status write_hashes(merging *merge, tally_section_writer *writer, bool values, tally_error *error)
+static void begin_ranges(tally_merging *merge)
 {
-    uint32_t capacity = merge->names < PIECE_ITEMS ? merge->names + 1 : PIECE_ITEMS;
-    /* Half full on the average, since hashes are spread evenly but not exactly. */
-    uint64_t pieces = (uint64_t)merge->names * 2 / PIECE_ITEMS + 1;
-    tally_sorted *items = merge->platform->allocate(merge->platform->context, (size_t)capacity * 2 * sizeof *items);
-    if (items == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to merge indexes with");
-    tally_status status = TALLY_OK;
-    for (uint64_t piece = 0; piece < pieces && status == TALLY_OK; piece++) {
-        uint64_t low = (piece << 32) / pieces;
-        uint64_t high = ((piece + 1) << 32) / pieces;
-        uint32_t count = 0;
-        for (uint32_t i = 0; i < merge->names; i++) {
-            if (merge->hashes[i] < low || merge->hashes[i] >= high) continue;
-            if (count == capacity) {
-                status = tally_fail(error, TALLY_E_LIMIT, "the hashes of a run are not spread evenly");
-                break;
-            }
-            items[count++] = (tally_sorted){.key = merge->hashes[i], .value = i};
-        }
-        tally_sort(items, items + capacity, count);
-        for (uint32_t i = 0; i < count; i++) {
-            tally_section_write_u32(writer, values ? items[i].value : (uint32_t)items[i].key);
-        }
-    }
-    merge->platform->release(merge->platform->context, items);
-    return status;
+    merge->range = merge->taken = merge->count = merge->given = 0;
+    merge->sorts = false;
 }
 
-static tally_status write_hash_part(merging *merge, uint64_t offset, uint64_t *end, tally_error *error)
+/* Half full on the average, since hashes are spread evenly but not exactly. */
+static tally_status begin_hashes(tally_merging *merge, tally_error *error)
 {
     static const uint8_t none[16];
-    tally_section_writer writer;
-    tally_error ignored;
-    tally_status status =
-        tally_section_begin(&writer, merge->folder, merge->temporary, merge->file, offset, merge->seed, error);
+    uint32_t part = merge->names / RANGES_MAX * 2;
+    uint32_t most = part > RANGE_ITEMS ? part : RANGE_ITEMS;
+    merge->capacity = merge->names < most ? merge->names + 1 : most;
+    merge->ranges = (uint32_t)((uint64_t)merge->names * 2 / most + 1);
+    merge->items =
+        merge->platform->allocate(merge->platform->context, (size_t)merge->capacity * 2 * sizeof *merge->items);
+    if (merge->items == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to merge indexes with");
+    tally_status status = tally_section_begin(&merge->writer, merge->folder, merge->temporary, merge->file, merge->end,
+                                              merge->seed, error);
     if (status != TALLY_OK) return status;
-    tally_section_write_u32(&writer, merge->names);
-    tally_section_write(&writer, none, sizeof none);
-    tally_section_write(&writer, none, sizeof none);
-    status = write_hashes(merge, &writer, false, error);
-    if (status == TALLY_OK) status = write_hashes(merge, &writer, true, error);
-    merge->header.offsets[TALLY_RUN_HASHES] = offset;
-    merge->header.lengths[TALLY_RUN_HASHES] = writer.length;
-    tally_status ended = tally_section_end(&writer, end, status == TALLY_OK ? error : &ignored);
-    return status == TALLY_OK ? ended : status;
+    merge->writes_hashes = true;
+    tally_section_write_u32(&merge->writer, merge->names);
+    tally_section_write(&merge->writer, none, sizeof none);
+    tally_section_write(&merge->writer, none, sizeof none);
+    merge->header.offsets[TALLY_RUN_HASHES] = merge->end;
+    begin_ranges(merge);
+    merge->step = MERGE_HASHES;
+    return TALLY_OK;
+}
+
+/* Takes the hashes of the range from all names. */
+static tally_status take_hashes(tally_merging *merge, uint32_t *most, tally_error *error)
+{
+    uint64_t low = ((uint64_t)merge->range << 32) / merge->ranges;
+    uint64_t high = ((uint64_t)(merge->range + 1) << 32) / merge->ranges;
+    for (; *most != 0 && merge->taken < merge->names; --*most, merge->taken++) {
+        uint32_t hash = merge->hashes[merge->taken];
+        if (hash < low || hash >= high) continue;
+        if (merge->count == merge->capacity) {
+            return tally_fail(error, TALLY_E_LIMIT, "the hashes of a run are not spread evenly");
+        }
+        merge->items[merge->count++] = (tally_sorted){.key = hash, .value = merge->taken};
+    }
+    if (merge->taken == merge->names && *most != 0) {
+        tally_sort_begin(&merge->sorter, merge->items, merge->items + merge->capacity, merge->count);
+        merge->sorts = true;
+    }
+    return TALLY_OK;
+}
+
+static void give_hashes(tally_merging *merge, uint32_t *most)
+{
+    for (; *most != 0 && merge->given < merge->count; --*most, merge->given++) {
+        const tally_sorted *item = &merge->items[merge->given];
+        tally_section_write_u32(&merge->writer, merge->step == MERGE_VALUES ? item->value : (uint32_t)item->key);
+    }
+    if (merge->given < merge->count) return;
+    uint32_t next = merge->range + 1;
+    begin_ranges(merge);
+    merge->range = next;
+}
+
+/* All hashes, or all values, range by range. `*whole`: all are written. */
+static tally_status write_hashes(tally_merging *merge, bool *whole, tally_error *error)
+{
+    uint32_t most = PIECE_HASHES;
+    while (most != 0 && merge->range < merge->ranges) {
+        if (!merge->sorts) {
+            tally_status status = take_hashes(merge, &most, error);
+            if (status != TALLY_OK) return status;
+        } else if (merge->given != 0 || tally_sort_go_on(&merge->sorter, most)) {
+            give_hashes(merge, &most);
+        } else {
+            most = 0;
+        }
+    }
+    *whole = merge->range == merge->ranges;
+    return TALLY_OK;
+}
+
+static tally_status end_hashes(tally_merging *merge, tally_error *error)
+{
+    merge->writes_hashes = false;
+    merge->header.lengths[TALLY_RUN_HASHES] = merge->writer.length;
+    merge->step = MERGE_HEADER;
+    return tally_section_end(&merge->writer, &merge->end, error);
+}
+
+static tally_status go_on_with_hashes(tally_merging *merge, tally_error *error)
+{
+    bool whole;
+    tally_status status = write_hashes(merge, &whole, error);
+    if (status != TALLY_OK || !whole) return status;
+    if (merge->step == MERGE_VALUES) return end_hashes(merge, error);
+    merge->step = MERGE_VALUES;
+    begin_ranges(merge);
+    return TALLY_OK;
 }
 
 /* --------------------------------------------------------------------------------------------- merge */
 
 /* What the units have at most. */
-static bool measure(merging *merge, uint64_t *names, uint64_t *text)
+static bool measure(tally_merging *merge, uint64_t *names, uint64_t *text)
 {
     *names = *text = 0;
     uint64_t references = 0;
@@ -213,73 +289,73 @@ static bool measure(merging *merge, uint64_t *names, uint64_t *text)
     return *names <= NAMES_MAX && *text <= UINT32_MAX && references <= UINT32_MAX;
 }
 
-static tally_status begin_part(merging *merge, tally_section_writer *writer, enum tally_run_part part, uint64_t offset,
-                               tally_error *error)
+static tally_status begin_part(tally_merging *merge, tally_section_writer *writer, enum tally_run_part part,
+                               uint64_t offset, tally_error *error)
 {
     merge->header.offsets[part] = offset;
     return tally_section_begin(writer, merge->folder, merge->temporary, merge->file, offset, merge->seed, error);
 }
 
-static tally_status end_part(merging *merge, tally_section_writer *writer, enum tally_run_part part, uint64_t *end,
-                             tally_error *error)
+static tally_status end_part(tally_merging *merge, tally_section_writer *writer, enum tally_run_part part,
+                             uint64_t *end, tally_error *error)
 {
     if (writer->folder == NULL) return TALLY_OK; /* one before it could not begin */
     merge->header.lengths[part] = writer->length;
     return tally_section_end(writer, end, error);
 }
 
-static bool merge_names(merging *merge)
-{
-    for (size_t i = 0; i < merge->unit_count; i++) {
-        if (load(&merge->units[i]) == TALLY_ANSWER_DAMAGED) return false;
-    }
-    for (const merge_unit *unit = least(merge); unit != NULL; unit = least(merge)) {
-        if (!merge_name(merge, unit)) return false;
-    }
-    return true;
-}
-
-/* The parts that hold names, side by side. `*end` lies behind the last. */
-static tally_status write_names(merging *merge, uint64_t names, uint64_t *end, tally_error *error)
+/* The parts that hold names, side by side. */
+static tally_status begin_names(tally_merging *merge, tally_error *error)
 {
     uint64_t at = TALLY_RUN_HEADER_BYTES;
-    uint64_t ends[3] = {0, 0, 0};
-    tally_status results[3];
+    merge->writes = true;
     tally_status status = begin_part(merge, &merge->references, TALLY_RUN_REFERENCES, at, error);
     at += tally_section_file_bytes(merge->header.lengths[TALLY_RUN_REFERENCES]);
     if (status == TALLY_OK) status = begin_part(merge, &merge->records, TALLY_RUN_RECORDS, at, error);
-    at += tally_section_file_bytes(names * TALLY_RUN_RECORD_BYTES);
+    at += tally_section_file_bytes((uint64_t)merge->hash_capacity * TALLY_RUN_RECORD_BYTES);
     if (status == TALLY_OK) status = begin_part(merge, &merge->text, TALLY_RUN_TEXT, at, error);
-    if (status == TALLY_OK && !merge_names(merge)) {
-        status = tally_fail(error, TALLY_E_DAMAGED, "an index that was to be merged is damaged");
+    for (size_t i = 0; i < merge->unit_count && status == TALLY_OK; i++) {
+        if (load(&merge->units[i]) == TALLY_ANSWER_DAMAGED) {
+            status = tally_fail(error, TALLY_E_DAMAGED, "an index that was to be merged is damaged");
+        }
     }
-    /* Each is ended in any case, to give its buffer back. */
-    tally_error why[3];
-    results[0] = end_part(merge, &merge->references, TALLY_RUN_REFERENCES, &ends[0], &why[0]);
-    results[1] = end_part(merge, &merge->records, TALLY_RUN_RECORDS, &ends[1], &why[1]);
-    results[2] = end_part(merge, &merge->text, TALLY_RUN_TEXT, &ends[2], &why[2]);
-    for (size_t i = 0; i < 3 && status == TALLY_OK; i++) {
-        status = results[i];
-        if (status != TALLY_OK && error != NULL) *error = why[i];
-    }
-    *end = ends[2];
+    merge->step = MERGE_NAMES;
     return status;
 }
 
-static tally_status write_file(merging *merge, uint64_t names, tally_error *error)
+/* Each is ended in any case, to give its buffer back. */
+static tally_status end_names(tally_merging *merge, tally_error *error)
 {
-    uint8_t header[TALLY_RUN_HEADER_BYTES];
-    uint64_t end;
-    tally_status status = write_names(merge, names, &end, error);
-    if (status == TALLY_OK) status = write_hash_part(merge, end, &end, error);
-    if (status != TALLY_OK) return status;
-    tally_run_header_encode(&merge->header, header);
-    status = tally_file_write(merge->folder, merge->temporary, merge->file, 0, header, sizeof header, error);
-    if (status != TALLY_OK) return status;
-    return tally_file_sync(merge->folder, merge->temporary, merge->file, error);
+    uint64_t ends[3] = {0, 0, 0};
+    tally_error why[3];
+    tally_status results[3];
+    merge->writes = false;
+    results[0] = end_part(merge, &merge->references, TALLY_RUN_REFERENCES, &ends[0], &why[0]);
+    results[1] = end_part(merge, &merge->records, TALLY_RUN_RECORDS, &ends[1], &why[1]);
+    results[2] = end_part(merge, &merge->text, TALLY_RUN_TEXT, &ends[2], &why[2]);
+    merge->end = ends[2];
+    for (size_t i = 0; i < 3; i++) {
+        if (results[i] == TALLY_OK) continue;
+        if (error != NULL) *error = why[i];
+        return results[i];
+    }
+    return TALLY_OK;
 }
 
-static tally_status rename_file(const merging *merge, tally_error *error)
+static tally_status merge_names(tally_merging *merge, tally_error *error)
+{
+    const merge_unit *unit = least(merge);
+    for (uint32_t i = 0; unit != NULL && i < PIECE_NAMES; i++, unit = least(merge)) {
+        if (!merge_name(merge, unit)) {
+            return tally_fail(error, TALLY_E_DAMAGED, "an index that was to be merged is damaged");
+        }
+    }
+    if (unit != NULL) return TALLY_OK;
+    tally_status status = end_names(merge, error);
+    return status == TALLY_OK ? begin_hashes(merge, error) : status;
+}
+
+static tally_status rename_file(const tally_merging *merge, tally_error *error)
 {
     char from[TALLY_PATH_MAX];
     char to[TALLY_PATH_MAX];
@@ -293,7 +369,7 @@ static tally_status rename_file(const merging *merge, tally_error *error)
 }
 
 /* The run is a file of its own until it is whole; a name that is lost at a crash is a run to be merged again. */
-static tally_status make_file(merging *merge, uint64_t names, tally_error *error)
+static tally_status make_file(tally_merging *merge, tally_error *error)
 {
     tally_status status = tally_folder_make(merge->folder, TALLY_NAME_RUNS, error);
     if (status != TALLY_OK) return status;
@@ -301,21 +377,33 @@ static tally_status make_file(merging *merge, uint64_t names, tally_error *error
     status = tally_file_open(merge->folder, merge->temporary,
                              TALLY_OPEN_READ | TALLY_OPEN_WRITE | TALLY_OPEN_CREATE | TALLY_OPEN_EXCLUSIVE,
                              &merge->file, error);
-    if (status != TALLY_OK) return status;
-    status = write_file(merge, names, error);
+    merge->has_file = status == TALLY_OK;
+    return status == TALLY_OK ? begin_names(merge, error) : status;
+}
+
+static tally_status end_file(tally_merging *merge, tally_error *error)
+{
+    uint8_t header[TALLY_RUN_HEADER_BYTES];
+    tally_run_header_encode(&merge->header, header);
+    tally_status status =
+        tally_file_write(merge->folder, merge->temporary, merge->file, 0, header, sizeof header, error);
+    if (status == TALLY_OK) status = tally_file_sync(merge->folder, merge->temporary, merge->file, error);
     tally_file_close(merge->folder, &merge->file);
     if (status == TALLY_OK) status = rename_file(merge, error);
-    if (status != TALLY_OK) (void)tally_file_remove(merge->folder, merge->temporary, NULL);
+    merge->has_file = status != TALLY_OK;
+    merge->step = MERGE_OPEN;
     return status;
 }
 
-static tally_status merge_units(merging *merge, tally_run **merged, tally_error *error)
+/* `*fits`: else it is too large, or damaged, and stays as it is. */
+static tally_status begin_units(tally_merging *merge, bool *fits, tally_error *error)
 {
     const tally_platform *platform = merge->platform;
     uint64_t names;
     uint64_t text;
     int32_t os_error;
-    if (!measure(merge, &names, &text)) return TALLY_OK; /* too large, or damaged: it stays as it is */
+    *fits = measure(merge, &names, &text);
+    if (!*fits) return TALLY_OK;
     tally_status status =
         platform->random_bytes(platform->context, merge->header.salt, sizeof merge->header.salt, &os_error);
     if (status != TALLY_OK) return tally_fail_os(error, status, os_error, NULL, "the system gave no random bytes");
@@ -323,10 +411,51 @@ static tally_status merge_units(merging *merge, tally_run **merged, tally_error 
     merge->hash_capacity = (uint32_t)names;
     merge->hashes = platform->allocate(platform->context, (size_t)(names + 1) * sizeof *merge->hashes);
     if (merge->hashes == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to merge indexes with");
-    status = make_file(merge, names, error);
-    platform->release(platform->context, merge->hashes);
-    if (status != TALLY_OK) return status;
+    return make_file(merge, error);
+}
+
+tally_status tally_merge_go_on(tally_merging *merge, bool *whole, tally_run **merged, tally_error *error)
+{
+    tally_status status;
+    bool fits;
+    *merged = NULL;
+    *whole = false;
+    switch (merge->step) {
+    case MERGE_BEGIN:
+        status = begin_units(merge, &fits, error);
+        *whole = status == TALLY_OK && !fits;
+        return status;
+    case MERGE_NAMES: return merge_names(merge, error);
+    case MERGE_HASHES:
+    case MERGE_VALUES: return go_on_with_hashes(merge, error);
+    case MERGE_HEADER: return end_file(merge, error);
+    case MERGE_OPEN: break;
+    }
+    *whole = true;
     return tally_run_open(merge->folder, merge->name, merge->segments, merge->header.segment_count, merged, error);
+}
+
+tally_view *tally_merge_view(const tally_merging *merge) { return merge->view; }
+
+void tally_merge_end(tally_merging *merge)
+{
+    if (merge == NULL) return;
+    const tally_platform *platform = merge->platform;
+    uint64_t end;
+    if (merge->writes) {
+        merge->references.status = merge->records.status = merge->text.status = TALLY_E_CLOSED;
+        (void)end_names(merge, NULL);
+    }
+    if (merge->writes_hashes) {
+        merge->writer.status = TALLY_E_CLOSED; /* what is in the buffer is not wanted any more */
+        (void)tally_section_end(&merge->writer, &end, NULL);
+    }
+    tally_file_close(merge->folder, &merge->file);
+    if (merge->has_file) (void)tally_file_remove(merge->folder, merge->temporary, NULL);
+    platform->release(platform->context, merge->items);
+    platform->release(platform->context, merge->hashes);
+    tally_view_release(merge->view);
+    platform->release(platform->context, merge);
 }
 
 /* ----------------------------------------------------------------------------------------------- due */
@@ -375,18 +504,11 @@ static bool find_due(const tally_view *view, size_t *start)
     return found;
 }
 
-tally_status tally_run_merge(const tally_folder *folder, const tally_view *view, tally_run **merged, tally_error *error)
+/* The units from segment `start` on. */
+static void take_units(tally_merging *merge, const tally_view *view, size_t start)
 {
-    size_t start;
-    *merged = NULL;
-    if (!find_due(view, &start)) return TALLY_OK;
-    merging *merge = folder->platform->allocate(folder->platform->context, sizeof *merge);
-    if (merge == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to merge indexes with");
-    memset(merge, 0, sizeof *merge);
-    merge->folder = folder;
-    merge->platform = folder->platform;
-    merge->segments = view->segments + start;
     uint32_t count = 0;
+    merge->segments = view->segments + start;
     for (size_t i = 0; i < FAN; i++) {
         merge_unit *unit = &merge->units[merge->unit_count++];
         uint32_t number = view->run_of[start + count];
@@ -404,7 +526,34 @@ tally_status tally_run_merge(const tally_folder *folder, const tally_view *view,
     tally_name_run(merge->header.first_segment, last->header.number, merge->name);
     memcpy(merge->temporary, merge->name, strlen(merge->name));
     memcpy(merge->temporary + strlen(merge->name), TALLY_NAME_NEW, sizeof TALLY_NAME_NEW);
-    tally_status status = merge_units(merge, merged, error);
-    folder->platform->release(folder->platform->context, merge);
+}
+
+tally_status tally_merge_begin(const tally_folder *folder, tally_view *view, tally_merging **merging,
+                               tally_error *error)
+{
+    size_t start;
+    *merging = NULL;
+    if (!find_due(view, &start)) return TALLY_OK;
+    tally_merging *merge = folder->platform->allocate(folder->platform->context, sizeof *merge);
+    if (merge == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to merge indexes with");
+    memset(merge, 0, sizeof *merge);
+    merge->folder = folder;
+    merge->platform = folder->platform;
+    merge->file = TALLY_FILE_NONE;
+    merge->view = view;
+    tally_view_hold(view);
+    take_units(merge, view, start);
+    *merging = merge;
+    return TALLY_OK;
+}
+
+tally_status tally_run_merge(const tally_folder *folder, tally_view *view, tally_run **merged, tally_error *error)
+{
+    tally_merging *merge;
+    *merged = NULL;
+    tally_status status = tally_merge_begin(folder, view, &merge, error);
+    bool whole = merge == NULL;
+    while (status == TALLY_OK && !whole) status = tally_merge_go_on(merge, &whole, merged, error);
+    tally_merge_end(merge);
     return status;
 }

@@ -102,30 +102,42 @@ static bool can_seal(const tally_log *log)
     return !full_one_is_dirty(log);
 }
 
-/* Seals the oldest full segment. A failure costs nothing but time: the segment stays as it is. */
-static void seal_one(tally_log *log)
+/* The seal has come to its end, well or not. A failure costs nothing but time: the segment stays as it is. */
+static void end_seal(tally_log *log, tally_status status, tally_segment *sealed)
 {
-    tally_segment *segment = log->unsealed[0].segment;
-    tally_segment *sealed = NULL;
-    log->sealing = true;
-    tally_segment_hold(segment);
-    tally_log_unlock(log);
-    uint64_t before_ns = now_ns(log);
-    tally_status status = tally_seal(segment, log->settings.map, &sealed, NULL);
-    uint64_t took_ns = now_ns(log) - before_ns;
-    tally_log_lock(log);
-    if (status == TALLY_OK) {
-        status = adopt_sealed(log, sealed, NULL);
-        tally_segment_release(sealed);
-    }
-    tally_segment_release(segment);
+    tally_sealing *seal = log->seal;
+    log->seal = NULL;
+    if (status == TALLY_OK) status = adopt_sealed(log, sealed, NULL);
     if (status == TALLY_OK) {
         log->counts.seals++;
-        log->counts.seal_ns_total += took_ns;
+        log->counts.seal_ns_total += log->seal_ns;
     }
+    log->seal_ns = 0;
     log->retry_seal_ns = status == TALLY_OK ? 0 : now_ns(log) + RETRY_SEAL_NS;
+    tally_log_unlock(log);
+    tally_seal_end(seal); /* with the index in memory, unless a reader has it */
+    if (sealed != NULL) tally_segment_release(sealed);
+    tally_log_lock(log);
+}
+
+/* Seals a piece of the oldest full segment. Lets go. */
+static void seal_piece(tally_log *log)
+{
+    tally_segment *sealed = NULL;
+    tally_status status = TALLY_OK;
+    tally_segment *segment = log->unsealed[0].segment; /* it stays the first until it is sealed */
+    log->sealing = true;
+    tally_log_unlock(log);
+    uint64_t before_ns = now_ns(log);
+    if (log->seal == NULL) status = tally_seal_begin(segment, log->settings.map, &log->seal, NULL);
+    if (status == TALLY_OK) status = tally_seal_go_on(log->seal, &sealed, NULL);
+    uint64_t took_ns = now_ns(log) - before_ns;
+    tally_log_lock(log);
+    log->seal_ns += took_ns;
+    bool ends = status != TALLY_OK || sealed != NULL;
+    if (ends) end_seal(log, status, sealed);
     log->sealing = false;
-    tally_log_changed(log);
+    if (ends || !log->settings.threaded) tally_log_changed(log);
 }
 
 /* --------------------------------------------------------------------------------------- merging */
@@ -160,31 +172,51 @@ static void remove_covered(const tally_view *before, const tally_run *merged)
     }
 }
 
-/* Does one merge if one is due. */
-static bool merge_one(tally_log *log)
+/* The view goes on with what was merged. */
+static bool adopt_merged(tally_log *log, tally_run *merged)
+{
+    tally_view *view = NULL;
+    if (view_with_merged(log, merged, &view, NULL) != TALLY_OK) return false;
+    tally_shown_replace(&log->shown, view);
+    log->head.manifest_generation++;
+    return true;
+}
+
+/* Outside of the mutex. */
+static tally_status merge_outside(tally_log *log, bool *whole, tally_run **merged)
+{
+    tally_status status = TALLY_OK;
+    if (log->merge == NULL) {
+        tally_view *view = tally_shown_hold(&log->shown);
+        status = tally_merge_begin(log->folder, view, &log->merge, NULL);
+        tally_view_release(view);
+        if (status == TALLY_OK && log->merge == NULL) *whole = true;
+    }
+    return status == TALLY_OK && !*whole ? tally_merge_go_on(log->merge, whole, merged, NULL) : status;
+}
+
+/* Merges a piece if a merge is due. True: there is more. Lets go. */
+static bool merge_piece(tally_log *log)
 {
     if (log->sealing || log->shown.view == NULL) return false;
-    log->sealing = true;
-    tally_view *before = tally_shown_hold(&log->shown);
+    bool whole = false;
     tally_run *merged = NULL;
+    log->sealing = true;
     tally_log_unlock(log);
-    tally_status status = tally_run_merge(log->folder, before, &merged, NULL);
+    tally_status status = merge_outside(log, &whole, &merged);
+    tally_log_lock(log);
+    bool goes_on = status == TALLY_OK && !whole;
+    bool done = merged != NULL && adopt_merged(log, merged);
+    tally_merging *merge = goes_on ? NULL : log->merge;
+    if (!goes_on) log->merge = NULL;
+    tally_log_unlock(log);
+    if (done) remove_covered(tally_merge_view(merge), merged);
+    if (merged != NULL) tally_run_release(merged);
+    tally_merge_end(merge);
     tally_log_lock(log);
     log->sealing = false;
-    tally_view *view = NULL;
-    bool done = status == TALLY_OK && merged != NULL && view_with_merged(log, merged, &view, NULL) == TALLY_OK;
-    if (done) {
-        tally_shown_replace(&log->shown, view);
-        log->head.manifest_generation++;
-        tally_log_unlock(log);
-        remove_covered(before, merged);
-        tally_log_lock(log);
-    }
-    tally_log_unlock(log);
-    if (merged != NULL) tally_run_release(merged);
-    tally_view_release(before);
-    tally_log_lock(log);
-    return done;
+    if (!log->settings.threaded) tally_log_changed(log);
+    return goes_on || done;
 }
 
 /* ----------------------------------------------------------------------------------------- rounds */
@@ -198,10 +230,10 @@ tally_status tally_log_work(tally_log *log, bool *more, tally_error *error)
     if (status == TALLY_OK && sync_is_due(log)) status = tally_log_lead_sync(log, log->written, error);
     if (status != TALLY_OK) return status;
     if (can_seal(log)) {
-        seal_one(log);
+        seal_piece(log);
         *more = true;
-    } else if (log->merge_wanted) {
-        log->merge_wanted = merge_one(log);
+    } else if (log->merge_wanted && !log->sealing) {
+        log->merge_wanted = merge_piece(log);
         *more = log->merge_wanted;
     }
     tally_log_tell(log, false);

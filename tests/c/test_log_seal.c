@@ -21,7 +21,9 @@ TEST(numbers_are_sorted_and_equals_keep_their_order)
     for (uint32_t count = 0; count < 3000; count = count * 2 + 1) {
         for (uint32_t range = 2; range < 3000000; range *= 11) {
             for (uint32_t i = 0; i < count; i++) items[i] = (tally_sorted){roll(&random, range), i, 0};
-            tally_sort(items, scratch, count);
+            tally_sorter sorter;
+            tally_sort_begin(&sorter, items, scratch, count);
+            while (!tally_sort_go_on(&sorter, 1 + roll(&random, 500))) continue;
             for (uint32_t i = 1; i < count; i++) {
                 CHECK(items[i - 1].key < items[i].key ||
                       (items[i - 1].key == items[i].key && items[i - 1].value < items[i].value));
@@ -46,7 +48,12 @@ TEST(names_are_sorted_by_kind_and_bytes)
         REQUIRE(tally_index_add_key(index, 1 + roll(&random, 5), (tally_text){name, length}, &number));
         if (i % 9 != 0) REQUIRE(tally_index_add_posting(index, number, i));
     }
-    uint32_t count = tally_seal_sort_names(index, items, scratch);
+    tally_name_sort sort;
+    tally_name_sort_begin(&sort, index, items, scratch);
+    size_t pieces = 1;
+    while (!tally_name_sort_go_on(&sort, 500)) pieces++;
+    CHECK(pieces > 20);
+    uint32_t count = sort.count;
     CHECK(count > 100);
     for (uint32_t i = 1; i < count; i++) {
         const tally_index_key *a = &index->keys[items[i - 1].value];
