@@ -20,6 +20,7 @@
 
 typedef struct node_bell node_bell;
 typedef struct node_gates node_gates;
+typedef struct node_mirror node_mirror;
 
 /* A handle as jobs hold it: a stale one is known by its generation. */
 typedef struct node_handle {
@@ -44,6 +45,7 @@ typedef struct node_store {
     tally_completions *completions;
     node_bell *bell;
     node_gates *gates;       /* NULL: none yet */
+    node_mirror *mirror;     /* NULL: none wanted */
     uint64_t handler;        /* of tally_store_on; 0: none */
     tally_completion *taken; /* TAKE_MAX of them */
     tally_receipt *receipts; /* memory of JavaScript, kept by `receipts_array` */
@@ -103,6 +105,9 @@ node_bell *bell_open(napi_env env, napi_value woken);
 /* On any thread. */
 void bell_ring(void *user_data);
 void bell_close(node_bell *bell);
+/* For somebody else who rings it: as long as he has it, ringing is safe. */
+node_bell *bell_keep(node_bell *bell);
+void bell_drop(node_bell *bell);
 bool completion_open(napi_env env, node_store *store);
 bool completion_bind(napi_env env, node_store *store, napi_value object);
 /* The handler that only rings: for tally_store_on. */
@@ -119,6 +124,12 @@ bool looking_bind(napi_env env, node_store *store, napi_value object);
 bool reading_bind(napi_env env, node_store *store, napi_value object);
 bool upkeep_bind(napi_env env, node_store *store, napi_value object);
 bool upkeep_define(napi_env env, napi_value exports);
+bool signing_bind(napi_env env, node_store *store, napi_value object);
+bool proving_bind(napi_env env, node_store *store, napi_value object);
+bool verify_bind(napi_env env, node_store *store, napi_value object);
+bool verify_define(napi_env env, napi_value exports);
+bool proof_define(napi_env env, napi_value exports);
+bool witness_define(napi_env env, napi_value exports);
 
 /* ------------------------------------------------------------------------------------- store_pack.c */
 
@@ -144,6 +155,60 @@ tally_uuid packed_uuid(node_packed *packed);
 bool packed_is_whole(napi_env env, const node_packed *packed);
 /* Copies a string of JavaScript whose code units are known: NULL with an exception. Free it with free(). */
 char *shim_copy_text(napi_env env, napi_value value, size_t *length);
+
+/* ----------------------------------------------------------------------------------- store_values.c */
+
+/* Copies of byte arrays that JavaScript gave in one array. Keys may be among them, so they are wiped. */
+typedef struct node_texts {
+    char *memory;
+    size_t bytes;
+    tally_text *items; /* none of them NULL, also an empty one */
+    size_t count;
+} node_texts;
+
+/* An array of Uint8Array with at least so many; false with an exception, and nothing to free. */
+bool texts_copy(napi_env env, napi_value array, size_t least, node_texts *texts);
+void texts_free(node_texts *texts);
+/* 64 digits. */
+napi_value shim_hash(napi_env env, const tally_hash *hash);
+bool shim_get_hash(napi_env env, tally_text text, tally_hash *hash);
+
+/* ---------------------------------------------------------------------------------- store_upkeep.c */
+
+/* Three numbers of JavaScript through which long work is watched and stopped. */
+typedef struct node_watch {
+    double *numbers;
+    napi_ref array;
+} node_watch;
+
+bool watch_read(napi_env env, napi_value value, node_watch *watch);
+void watch_drop(napi_env env, node_watch *watch);
+/* A tally_progress; its user_data is the node_watch. */
+int32_t watch_progress(void *user_data, uint64_t done, uint64_t total);
+
+/* --------------------------------------------------------------------------------- store_signing.c */
+
+/* How heads are signed, as the core takes it; it points into `texts`. */
+typedef struct node_signing {
+    node_texts texts;
+    tally_signing signing;
+} node_signing;
+
+/* [flags, Uint8Array of each text]: key path, key text, state path, remembered, its path, mirror path, verify keys. */
+bool signing_read(napi_env env, napi_value flags, napi_value texts, node_signing *signing);
+/* What a mirror of JavaScript is told through; NULL with an exception. */
+node_mirror *mirror_open(napi_env env);
+/* A tally_mirror; its user_data is the node_mirror. */
+int32_t mirror_take(void *user_data, const char *note, size_t length);
+/* From now on it rings. */
+void mirror_attach(node_mirror *mirror, node_bell *bell);
+/* When the core does not call it any more. NULL is fine. */
+void mirror_close(node_mirror *mirror);
+
+/* ------------------------------------------------------------------------------------------ proof.c */
+
+bool set_signatures(napi_env env, napi_value object, const tally_signed *signatures);
+bool set_checkpoint(napi_env env, napi_value object, const tally_checkpoint *checkpoint);
 
 /* -------------------------------------------------------------------------------------- store_page.c */
 

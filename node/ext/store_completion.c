@@ -9,7 +9,7 @@
 struct node_bell {
     tally_mutex lock; /* of `function`, held while it is called or taken away */
     napi_threadsafe_function function;
-    _Atomic(uint32_t) references; /* the store, the function's finalizer, the handler */
+    _Atomic(uint32_t) references; /* the store, the function's finalizer, handler, mirror */
     atomic_bool rung;             /* and the loop has not come yet */
     atomic_bool has_first;
     _Atomic(uint64_t) first; /* position that the handler was told of first */
@@ -18,7 +18,13 @@ struct node_bell {
 
 static const tally_platform *platform(void) { return tally_platform_default(); }
 
-static void bell_drop(node_bell *bell)
+node_bell *bell_keep(node_bell *bell)
+{
+    (void)atomic_fetch_add(&bell->references, 1);
+    return bell;
+}
+
+void bell_drop(node_bell *bell)
 {
     if (atomic_fetch_sub(&bell->references, 1) != 1) return;
     platform()->mutex_destroy(platform()->context, &bell->lock);
@@ -221,7 +227,7 @@ static napi_value listen(napi_env env, napi_callback_info info)
     if (store == NULL || store->handler != 0) return NULL;
     tally_handler_options options = {
         .size = sizeof options, .name = "node", .name_length = 4, .destructor = handler_gone};
-    (void)atomic_fetch_add(&store->bell->references, 1);
+    (void)bell_keep(store->bell);
     tally_status status =
         tally_store_on(store->handle.store, (tally_text){NULL, 0}, on_event, store->bell, &options, &id, &error);
     if (status == TALLY_OK) {

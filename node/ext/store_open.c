@@ -59,6 +59,7 @@ void store_drop(node_store *store)
     if (--store->references != 0) return;
     store_close_now(store);
     store_let_go(store);
+    mirror_close(store->mirror);
     free(store->taken);
     free(store->scratch);
     free(store);
@@ -120,6 +121,8 @@ typedef struct open_job {
     char *name;
     size_t name_length;
     napi_ref woken;
+    node_signing signing;
+    node_mirror *mirror;
     tally_store *opened;
 } open_job;
 
@@ -156,6 +159,9 @@ static napi_value open_done(napi_env env, node_job *job)
     store->references = 1;
     store->handle = (node_handle){opening->opened, tally_handle_generation(opening->opened)};
     opening->opened = NULL;
+    store->mirror = opening->mirror;
+    opening->mirror = NULL;
+    if (store->mirror != NULL) mirror_attach(store->mirror, bell);
     store_link(shim, store);
     bool is_whole = completion_open(env, store) && bind_everything(env, store, object);
     store_drop(store);
@@ -167,6 +173,8 @@ static void open_drop(napi_env env, node_job *job)
     open_job *opening = (open_job *)job;
     if (opening->woken != NULL) IGNORE(napi_delete_reference(env, opening->woken));
     (void)tally_store_close(&opening->opened);
+    mirror_close(opening->mirror);
+    texts_free(&opening->signing.texts);
     free(opening->path);
     free(opening->name);
 }
@@ -197,14 +205,29 @@ static void fill_options(open_job *opening, const double *numbers)
     };
 }
 
-/* storeOpen(is async, path, Float64Array of numbers, name, woken) → functions */
+/* flags undefined: unsigned */
+static bool read_signing(napi_env env, open_job *opening, napi_value flags, napi_value texts, napi_value has_mirror)
+{
+    bool mirrors = false;
+    if (shim_is_undefined(env, flags)) return true;
+    if (!signing_read(env, flags, texts, &opening->signing) || !shim_get_bool(env, has_mirror, &mirrors)) return false;
+    opening->options.signing = &opening->signing.signing;
+    if (!mirrors) return true;
+    opening->mirror = mirror_open(env);
+    opening->signing.signing.mirror = mirror_take;
+    opening->signing.signing.mirror_data = opening->mirror;
+    return opening->mirror != NULL;
+}
+
+/* storeOpen(is async, path, Float64Array of numbers, name, woken, flags of signing or undefined, its texts, whether
+ * there is a mirror) → functions */
 static napi_value open_store(napi_env env, napi_callback_info info)
 {
-    napi_value arguments[5];
+    napi_value arguments[8];
     bool is_async = false;
     void *numbers = NULL;
     size_t count = 0;
-    if (!shim_arguments(env, info, 5, arguments, NULL) || !shim_get_bool(env, arguments[0], &is_async)) return NULL;
+    if (!shim_arguments(env, info, 8, arguments, NULL) || !shim_get_bool(env, arguments[0], &is_async)) return NULL;
     if (!shim_array(env, arguments[2], napi_float64_array, &numbers, &count)) return NULL;
     if (count < NUMBERS) return shim_throw_text(env, TALLY_E_LENGTH, "too few numbers");
     open_job *opening = job_open(env, sizeof *opening, NULL);
@@ -222,6 +245,7 @@ static napi_value open_store(napi_env env, napi_callback_info info)
         return job_cancel(env, &opening->job);
     }
     fill_options(opening, numbers);
+    if (!read_signing(env, opening, arguments[5], arguments[6], arguments[7])) return job_cancel(env, &opening->job);
     return job_go(env, &opening->job, is_async);
 }
 
@@ -266,11 +290,13 @@ static bool bind_everything(napi_env env, node_store *store, napi_value object)
     return store_bind_all(env, store, object, functions, 2) && completion_bind(env, store, object) &&
            notice_bind(env, store, object) && append_bind(env, store, object) && pack_bind(env, store, object) &&
            gate_bind(env, store, object) && state_bind(env, store, object) && looking_bind(env, store, object) &&
-           reading_bind(env, store, object) && upkeep_bind(env, store, object);
+           reading_bind(env, store, object) && upkeep_bind(env, store, object) && signing_bind(env, store, object) &&
+           proving_bind(env, store, object) && verify_bind(env, store, object);
 }
 
 bool store_define(napi_env env, napi_value exports)
 {
     static const shim_function functions[] = {{"storeOpen", open_store}};
-    return shim_define(env, exports, functions, 1) && upkeep_define(env, exports);
+    return shim_define(env, exports, functions, 1) && upkeep_define(env, exports) && verify_define(env, exports) &&
+           proof_define(env, exports) && witness_define(env, exports);
 }

@@ -25,8 +25,7 @@ typedef struct upkeep_job {
     size_t from_length;
     char *to;
     size_t to_length;
-    double *numbers; /* of JavaScript, kept by `numbers_array` */
-    napi_ref numbers_array;
+    node_watch watch;
     found *first;
     found **last;
     size_t kept;
@@ -38,15 +37,15 @@ typedef struct upkeep_job {
 } upkeep_job;
 
 /* Aligned numbers of JavaScript, which it only looks at now and then: whole stores and loads, in no order. */
-static int32_t on_progress(void *user_data, uint64_t done, uint64_t total)
+int32_t watch_progress(void *user_data, uint64_t done, uint64_t total)
 {
-    upkeep_job *work = user_data;
+    node_watch *watch = user_data;
     double now = (double)done;
     double end = (double)total;
     double stop = 0;
-    __atomic_store(&work->numbers[DONE], &now, __ATOMIC_RELAXED);
-    __atomic_store(&work->numbers[TOTAL], &end, __ATOMIC_RELAXED);
-    __atomic_load(&work->numbers[STOP], &stop, __ATOMIC_RELAXED);
+    __atomic_store(&watch->numbers[DONE], &now, __ATOMIC_RELAXED);
+    __atomic_store(&watch->numbers[TOTAL], &end, __ATOMIC_RELAXED);
+    __atomic_load(&watch->numbers[STOP], &stop, __ATOMIC_RELAXED);
     return stop != 0;
 }
 
@@ -72,14 +71,14 @@ static int32_t on_finding(void *user_data, const tally_finding *finding)
         work->last = &made->next;
         work->kept++;
     }
-    __atomic_load(&work->numbers[STOP], &stop, __ATOMIC_RELAXED);
+    __atomic_load(&work->watch.numbers[STOP], &stop, __ATOMIC_RELAXED);
     return stop != 0;
 }
 
 static void upkeep_run(node_job *job)
 {
     upkeep_job *work = (upkeep_job *)job;
-    tally_upkeep_options options = {.size = sizeof options, .progress = on_progress, .user_data = work};
+    tally_upkeep_options options = {.size = sizeof options, .progress = watch_progress, .user_data = &work->watch};
     switch (work->what) {
     case BACKUP:
         job->status = tally_store_backup(job->handle.store, work->to, work->to_length, &options, &work->report.backup,
@@ -171,7 +170,7 @@ static napi_value upkeep_done(napi_env env, node_job *job)
 static void upkeep_drop(napi_env env, node_job *job)
 {
     upkeep_job *work = (upkeep_job *)job;
-    if (work->numbers_array != NULL) IGNORE(napi_delete_reference(env, work->numbers_array));
+    watch_drop(env, &work->watch);
     for (found *item = work->first; item != NULL;) {
         found *next = item->next;
         free(item);
@@ -183,7 +182,7 @@ static void upkeep_drop(napi_env env, node_job *job)
 
 /* --------------------------------------------------------------------------------------------- calling */
 
-static bool read_numbers(napi_env env, upkeep_job *work, napi_value value)
+bool watch_read(napi_env env, napi_value value, node_watch *watch)
 {
     void *numbers = NULL;
     size_t count = 0;
@@ -192,9 +191,15 @@ static bool read_numbers(napi_env env, upkeep_job *work, napi_value value)
         (void)shim_throw_text(env, TALLY_E_LENGTH, "too few numbers");
         return false;
     }
-    work->numbers = numbers;
-    TRY_OR_FALSE(env, napi_create_reference(env, value, 1, &work->numbers_array));
+    watch->numbers = numbers;
+    TRY_OR_FALSE(env, napi_create_reference(env, value, 1, &watch->array));
     return true;
+}
+
+void watch_drop(napi_env env, node_watch *watch)
+{
+    if (watch->array != NULL) IGNORE(napi_delete_reference(env, watch->array));
+    watch->array = NULL;
 }
 
 static napi_value upkeep_go(napi_env env, node_store *store, int what, const napi_value *arguments)
@@ -208,7 +213,7 @@ static napi_value upkeep_go(napi_env env, node_store *store, int what, const nap
     work->job.run = upkeep_run;
     work->job.done = upkeep_done;
     work->job.drop = upkeep_drop;
-    bool is_read = read_numbers(env, work, arguments[1]);
+    bool is_read = watch_read(env, arguments[1], &work->watch);
     if (is_read && what != BACKUP)
         is_read = (work->from = shim_copy_text(env, arguments[2], &work->from_length)) != NULL;
     if (is_read && what != FSCK) is_read = (work->to = shim_copy_text(env, arguments[3], &work->to_length)) != NULL;

@@ -39,7 +39,7 @@
  * The manual continues, one noun a file: `types/events.d.ts` how events get their types, `types/handler.d.ts`
  * handlers and what is told about them, `types/registry.d.ts` Registry, `types/asyncRegistry.d.ts`
  * AsyncRegistry, `types/native.d.ts` handlers that never leave C, `types/errors.d.ts` errors, `types/store.d.ts`
- * the store, `types/storeEvent.d.ts` its events and receipts.
+ * the store, `types/storeEvent.d.ts` its events and receipts, `types/proof.d.ts` checkpoints, proofs, witnesses.
  */
 export * from './types/events';
 export * from './types/handler';
@@ -49,6 +49,7 @@ export * from './types/native';
 export * from './types/errors';
 export * from './types/store';
 export * from './types/storeEvent';
+export * from './types/proof';
 
 /** The version of the native library that is loaded, such as `"0.1.0"`. */
 export const VERSION: string;

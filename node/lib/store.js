@@ -15,10 +15,12 @@ const { StoreHandlers } = require('./storeHandlers');
 const { NamesReader, SyncNamesReader, STREAMS, TAGS, TYPES } = require('./storeNames');
 const { digests, modes, open, openSync, unwatch } = require('./storeOpen');
 const { durability, position, text, uuid } = require('./storeOptions');
+const { consistency, keepNote, prove, proveSync, rotateKey, signingState } = require('./storeProof');
 const { follow, read } = require('./storeReader');
 const { Receipt } = require('./storeReceipt');
 const { SyncReader } = require('./storeSyncReader');
 const { backup, backupSync, fsck, fsckSync, salvage, salvageSync } = require('./storeUpkeep');
+const { verify, verifyStore, verifyStoreSync, verifySync } = require('./storeVerify');
 const { asyncDispose, dispose } = require('./values');
 
 const DURABLE = 3;
@@ -294,6 +296,68 @@ class Store {
     return backupSync(this.#core, path, options);
   }
 
+  /* ------------------------------------------------------------------------------------------- proofs */
+
+  signing() {
+    return signingState(this.#native);
+  }
+
+  async checkpoint() {
+    return this.#native.checkpoint(true);
+  }
+
+  checkpointSync() {
+    return this.#native.checkpoint(false);
+  }
+
+  async prove(of) {
+    return prove(this.#native, of);
+  }
+
+  proveSync(of) {
+    return proveSync(this.#native, of);
+  }
+
+  async consistency(oldSize, newSize) {
+    return Object.freeze(await consistency(this.#native, true, oldSize, newSize));
+  }
+
+  consistencySync(oldSize, newSize) {
+    return Object.freeze(consistency(this.#native, false, oldSize, newSize));
+  }
+
+  async getStored(of) {
+    return this.#native.getStored(true, position(of, 'the position'));
+  }
+
+  getStoredSync(of) {
+    return this.#native.getStored(false, position(of, 'the position'));
+  }
+
+  async keepNote(note, witnesses) {
+    return keepNote(this.#native, true, note, witnesses);
+  }
+
+  keepNoteSync(note, witnesses) {
+    keepNote(this.#native, false, note, witnesses);
+  }
+
+  async rotateKey(key) {
+    return rotateKey(this.#native, true, key);
+  }
+
+  rotateKeySync(key) {
+    rotateKey(this.#native, false, key);
+  }
+
+  verify(options) {
+    return verifyStore(this.#core, options);
+  }
+
+  verifySync(options) {
+    return verifyStoreSync(this.#core, options);
+  }
+
   /* -------------------------------------------------------------------------------------------- close */
 
   close() {
@@ -346,4 +410,6 @@ module.exports = {
   fsckSync,
   salvage,
   salvageSync,
+  verify,
+  verifySync,
 };

@@ -6,6 +6,7 @@ const { ClosedError, TallyError } = require('./errors');
 const { binding } = require('./native');
 const { Calls } = require('./storeCalls');
 const { Levels } = require('./storeLevels');
+const { mirrored } = require('./storeProof');
 const { Receipt, RECEIPT_WORDS, SLAB_RECEIPTS, longAt } = require('./storeReceipt');
 
 const STOP = 2;
@@ -31,6 +32,9 @@ class StoreCore {
   native = null;
   path;
   codecs;
+  /** Given each new signed note; undefined: none. */
+  mirror;
+  #signing;
   durability;
   readOnly;
   state = 'opening';
@@ -55,6 +59,8 @@ class StoreCore {
   constructor(path, options, numbers) {
     this.path = path;
     this.codecs = options.codecs;
+    this.mirror = options.signing?.mirror;
+    this.#signing = options.signing;
     this.durability = options.durability ?? 3;
     this.readOnly = numbers[0] === 3;
   }
@@ -62,7 +68,15 @@ class StoreCore {
   /** @param isAsync whether to promise it */
   open(isAsync, name, numbers) {
     // The addon refers to this function for as long as the store is open.
-    const opened = binding.storeOpen(isAsync, this.path, numbers, name, () => this.#woken());
+    const woken = () => this.#woken();
+    const { flags, texts } = this.#signing ?? {};
+    let opened;
+    try {
+      opened = binding.storeOpen(isAsync, this.path, numbers, name, woken, flags, texts, this.mirror !== undefined);
+    } finally {
+      this.#signing?.wipe();
+      this.#signing = undefined;
+    }
     return isAsync ? opened.then((native) => this.#opened(native)) : this.#opened(opened);
   }
 
@@ -119,6 +133,7 @@ class StoreCore {
     this.calls.drain();
     this.calls.retry();
     this.handlers?.notified();
+    mirrored(this);
   }
 
   /** The receipts of what was packed. */
@@ -251,6 +266,7 @@ class StoreCore {
     for (const stop of this.followers) stop();
     this.followers.clear();
     this.handlers?.closed();
+    mirrored(this);
     this.native.release();
   }
 

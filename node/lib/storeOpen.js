@@ -8,6 +8,7 @@ const { Codecs, checkCodec, checkCodecs } = require('./storeCodec');
 const { StoreCore } = require('./storeCore');
 const { durability, text } = require('./storeOptions');
 const { checkPath } = require('./storePath');
+const { signing } = require('./storeProof');
 
 const modes = ['open-or-create', 'existing', 'new', 'read-only'];
 const digests = ['sha256', 'blake2b'];
@@ -41,6 +42,7 @@ const checks = {
   durability,
   codec: checkCodec,
   codecs: checkCodecs,
+  signing,
   signal: abortSignal,
 };
 

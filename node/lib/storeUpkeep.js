@@ -16,11 +16,14 @@ const PROGRESS_MS = 50;
 
 const severities = [undefined, 'note', 'index', 'event', 'structure'];
 
+function numbersOf() {
+  return new Float64Array(3);
+}
+
 /** Runs `go(numbers)`, a promise of the addon, and watches its numbers. */
-async function watched(options, what, go, running) {
-  const { signal, onProgress } = readOptions(options, checks, what);
-  signal?.throwIfAborted?.();
-  const numbers = new Float64Array(3);
+async function watched({ signal, onProgress }, go, running) {
+  if (signal?.aborted) throw signal.reason;
+  const numbers = numbersOf();
   const stop = () => {
     numbers[STOP] = 1;
   };
@@ -62,35 +65,35 @@ function reportOf(report) {
 
 async function fsck(path, options) {
   const from = checkPath(path);
-  return reportOf(await watched(options, 'fsck', (numbers) => binding.storeFsck(true, numbers, from)));
+  return reportOf(await watched(readOptions(options, checks, 'fsck'), (numbers) => binding.storeFsck(true, numbers, from)));
 }
 
 function fsckSync(path, options) {
   readOptions(options, syncChecks, 'fsckSync');
-  return reportOf(binding.storeFsck(false, new Float64Array(3), checkPath(path)));
+  return reportOf(binding.storeFsck(false, numbersOf(), checkPath(path)));
 }
 
 async function salvage(from, to, options) {
   const [source, target] = [checkPath(from), checkPath(to)];
-  return watched(options, 'salvage', (numbers) => binding.storeSalvage(true, numbers, source, target));
+  return watched(readOptions(options, checks, 'salvage'), (numbers) => binding.storeSalvage(true, numbers, source, target));
 }
 
 function salvageSync(from, to, options) {
   readOptions(options, syncChecks, 'salvageSync');
-  return binding.storeSalvage(false, new Float64Array(3), checkPath(from), checkPath(to));
+  return binding.storeSalvage(false, numbersOf(), checkPath(from), checkPath(to));
 }
 
 async function backup(core, path, options) {
   const to = checkPath(path);
   core.checkOpen();
-  return watched(options, 'backup', (numbers) => core.native.backup(true, numbers, undefined, to), core.upkeep);
+  return watched(readOptions(options, checks, 'backup'), (numbers) => core.native.backup(true, numbers, undefined, to), core.upkeep);
 }
 
 function backupSync(core, path, options) {
   readOptions(options, syncChecks, 'backupSync');
   const to = checkPath(path);
   core.checkOpen();
-  return core.native.backup(false, new Float64Array(3), undefined, to);
+  return core.native.backup(false, numbersOf(), undefined, to);
 }
 
-module.exports = { fsck, fsckSync, salvage, salvageSync, backup, backupSync };
+module.exports = { numbersOf, watched, fsck, fsckSync, salvage, salvageSync, backup, backupSync };

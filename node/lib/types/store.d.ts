@@ -1,5 +1,16 @@
 import type { EventMap, EventName, EventPattern, Matching } from './events';
 import type { Failure, OnOptions, Subscription } from './handler';
+import type {
+  Consistency,
+  Proof,
+  ProofText,
+  SigningKey,
+  SigningOptions,
+  SigningState,
+  VerifyOptions,
+  VerifyReport,
+  VerifySyncOptions,
+} from './proof';
 import type { AsyncCommitOptions, Codec, CommitOptions, Durability, Event, EventOptions, Receipt } from './storeEvent';
 
 /** How a store is opened. Whatever is left out has the core's default. */
@@ -33,6 +44,8 @@ export interface OpenSyncOptions {
   codec?: Codec | undefined;
   /** More codecs, for reading. */
   codecs?: readonly Codec[] | undefined;
+  /** How its heads are signed and remembered. Default: it is unsigned. */
+  signing?: SigningOptions | undefined;
 }
 
 export interface OpenOptions extends OpenSyncOptions {
@@ -385,6 +398,37 @@ export class Store<Events extends object = EventMap> implements Disposable, Asyn
   /** Copies what is durable into a new directory, while appending goes on. */
   backup(path: string | URL, options?: ProgressOptions): Promise<BackupReport>;
   backupSync(path: string | URL): BackupReport;
+
+  /** How its heads stand, at once. */
+  signing(): SigningState;
+  /**
+   * The newest checkpoint, made now: everything is durable and signed when it resolves. Unsigned, a text without
+   * signature lines. Of a read-only store: the newest that is stored.
+   * @throws RollbackError something was signed that this log does not extend
+   */
+  checkpoint(): Promise<string>;
+  checkpointSync(): string;
+  /**
+   * A proof that an event is in the log. @throws OutOfRangeError it is not in this log: also when the event of a
+   * receipt was lost, and another one has its place
+   */
+  prove(of: number | Receipt | Event): Promise<Proof>;
+  proveSync(of: number | Receipt | Event): Proof;
+  /** That the log of `newSize` events begins with the one of `oldSize`. @throws OutOfRangeError */
+  consistency(oldSize: number, newSize: number): Promise<Consistency>;
+  consistencySync(oldSize: number, newSize: number): Consistency;
+  /** An event's data as they are stored, salt or nonce in front: what `verifyProof` takes as `stored`. */
+  getStored(position: number): Promise<Buffer>;
+  getStoredSync(position: number): Buffer;
+  /** Keeps a note of this log with the signatures of witnesses. @throws SignatureError, OriginError, ProofError */
+  keepNote(note: ProofText, witnesses?: ProofText | readonly ProofText[]): Promise<void>;
+  keepNoteSync(note: ProofText, witnesses?: ProofText | readonly ProofText[]): void;
+  /** Changes the signing key. The head that covers the change, and the next one, carry both signatures. */
+  rotateKey(key: SigningKey): Promise<void>;
+  rotateKeySync(key: SigningKey): void;
+  /** Verifies what is durable when the call begins, while appending goes on. */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
+  verifySync(options?: VerifySyncOptions): VerifyReport;
 
   /** Writes and syncs everything. May be called again: the same promise. What is under way is finished first. */
   close(): Promise<void>;
