@@ -60,8 +60,7 @@ static tally_status read_window(tally_cores *cores, size_t bytes, uint64_t limit
         cores->capacity = capacity;
     }
     cores->window_bytes = 0;
-    tally_status status =
-        tally_segment_bytes(segment, cores->offset, wanted, cores->buffer, &cores->window, error);
+    tally_status status = tally_segment_bytes(segment, cores->offset, wanted, cores->buffer, &cores->window, error);
     if (status != TALLY_OK) return status;
     cores->window_offset = cores->offset;
     cores->window_bytes = wanted;

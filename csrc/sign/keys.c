@@ -185,11 +185,8 @@ tally_status tally_believed_check(const tally_believed *believed, const char *no
     tally_text keys[TALLY_BELIEVED_MAX];
     tally_checkpoint checkpoint;
     if (believed->count == 0) return tally_fail(error, TALLY_E_UNKNOWN_KEY, "no key of the log is known");
-    for (size_t i = 0; i < believed->count; i++)
-        keys[i] = (tally_text){believed->vkeys[i], strlen(believed->vkeys[i])};
-    tally_policy policy = {.size = sizeof policy,
-                           .keys = keys,
-                           .key_count = believed->count,
-                           .origin = {origin, strlen(origin)}};
+    for (size_t i = 0; i < believed->count; i++) keys[i] = (tally_text){believed->vkeys[i], strlen(believed->vkeys[i])};
+    tally_policy policy = {
+        .size = sizeof policy, .keys = keys, .key_count = believed->count, .origin = {origin, strlen(origin)}};
     return tally_checkpoint_verify(note, length, &policy, &checkpoint, NULL, error);
 }

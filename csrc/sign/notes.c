@@ -20,8 +20,7 @@ static tally_status add_kept(tally_notes *notes, const tally_kept_note *kept, ta
 {
     if (notes->count == notes->capacity) {
         size_t capacity = notes->capacity == 0 ? 64 : 2 * notes->capacity;
-        void *larger =
-            notes->platform->resize(notes->platform->context, notes->kept, capacity * sizeof *notes->kept);
+        void *larger = notes->platform->resize(notes->platform->context, notes->kept, capacity * sizeof *notes->kept);
         if (larger == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for the list of checkpoints");
         notes->kept = larger;
         notes->capacity = capacity;
@@ -215,8 +214,7 @@ static size_t put_record(uint8_t *to, const char *text, size_t length, uint32_t 
     return bytes;
 }
 
-tally_status tally_notes_append(tally_notes *notes, const char *text, size_t length, uint32_t flags,
-                                tally_error *error)
+tally_status tally_notes_append(tally_notes *notes, const char *text, size_t length, uint32_t flags, tally_error *error)
 {
     tally_checkpoint checkpoint;
     const tally_platform *platform = notes->platform;
@@ -264,7 +262,8 @@ static tally_status copy_needed(const tally_notes *notes, const bool *needed, ui
     for (size_t i = 0; status == TALLY_OK && i < notes->count; i++) {
         if (!needed[i]) continue;
         status = tally_notes_read(notes, i, text, error);
-        if (status == TALLY_OK) *length += put_record(bytes + *length, text, notes->kept[i].length, notes->kept[i].flags);
+        if (status == TALLY_OK)
+            *length += put_record(bytes + *length, text, notes->kept[i].length, notes->kept[i].flags);
     }
     notes->platform->release(notes->platform->context, text);
     return status;

@@ -31,10 +31,10 @@ typedef struct tally_notes {
     const tally_platform *platform;
     const tally_folder *folder;
     bool writable;
-    bool unsynced;      /* the last record may not be on the device */
-    tally_file file;    /* TALLY_FILE_NONE: there is none */
-    uint64_t end;       /* behind the last whole record */
-    uint64_t file_end;  /* of the file: what is behind `end` is torn */
+    bool unsynced;     /* the last record may not be on the device */
+    tally_file file;   /* TALLY_FILE_NONE: there is none */
+    uint64_t end;      /* behind the last whole record */
+    uint64_t file_end; /* of the file: what is behind `end` is torn */
     size_t count;
     size_t capacity;
     tally_kept_note *kept;

@@ -89,7 +89,8 @@ tally_status tally_outside_init(tally_outside *outside, const tally_folder *stor
 {
     memset(outside, 0, sizeof *outside);
     if (path.bytes == NULL && path.length != 0) return tally_fail(error, TALLY_E_NULL, "the path of %s is NULL", what);
-    tally_status status = tally_text_check(path.bytes, path.length, 1, TALLY_PATH_MAX - TALLY_NAME_BYTES - 1, what, error);
+    tally_status status =
+        tally_text_check(path.bytes, path.length, 1, TALLY_PATH_MAX - TALLY_NAME_BYTES - 1, what, error);
     if (status != TALLY_OK) return status;
     size_t behind = path.length;
     while (behind > 0 && path.bytes[behind - 1] != '/') behind--;
@@ -125,8 +126,8 @@ static tally_status check_mode(const tally_outside *outside, tally_file file, ta
                          about.mode);
 }
 
-tally_status tally_outside_read(const tally_outside *outside, bool secret, char *bytes, size_t capacity,
-                                size_t *length, tally_error *error)
+tally_status tally_outside_read(const tally_outside *outside, bool secret, char *bytes, size_t capacity, size_t *length,
+                                tally_error *error)
 {
     tally_file file;
     uint64_t size = 0;
@@ -137,8 +138,8 @@ tally_status tally_outside_read(const tally_outside *outside, bool secret, char 
     if (secret) status = check_mode(outside, file, error);
     if (status == TALLY_OK) status = tally_file_size(folder, outside->name, file, &size, error);
     if (status == TALLY_OK && size > capacity) {
-        status = tally_fail_os(error, TALLY_E_LENGTH, 0, folder->path, "the file %s is too long to be what it should be",
-                               outside->name);
+        status = tally_fail_os(error, TALLY_E_LENGTH, 0, folder->path,
+                               "the file %s is too long to be what it should be", outside->name);
     }
     if (status == TALLY_OK)
         status = tally_file_read(folder, outside->name, file, 0, bytes, (size_t)size, length, error);

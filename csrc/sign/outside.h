@@ -21,8 +21,8 @@ static inline bool tally_outside_is_used(const tally_outside *outside) { return 
 
 /* Reads all of a small file into `bytes`. TALLY_E_NOT_FOUND; TALLY_E_LENGTH it has more than `capacity`. With
  * `secret` also TALLY_E_DENIED when others than its owner may read it. */
-tally_status tally_outside_read(const tally_outside *outside, bool secret, char *bytes, size_t capacity,
-                                size_t *length, tally_error *error);
+tally_status tally_outside_read(const tally_outside *outside, bool secret, char *bytes, size_t capacity, size_t *length,
+                                tally_error *error);
 /* Puts another content in its place, whole. */
 tally_status tally_outside_replace(const tally_outside *outside, const void *bytes, size_t length, tally_error *error);
 

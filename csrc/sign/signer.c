@@ -87,8 +87,8 @@ static tally_status find_state(const tally_head_signer *signer, const tally_sign
     char beside[TALLY_PATH_MAX];
     tally_text path = signing->state_path;
     if (path.length == 0 && signing->key_path.length != 0) {
-        int length = snprintf(beside, sizeof beside, "%.*s.signed", (int)signing->key_path.length,
-                              signing->key_path.bytes);
+        int length =
+            snprintf(beside, sizeof beside, "%.*s.signed", (int)signing->key_path.length, signing->key_path.bytes);
         if (length < 0 || (size_t)length >= sizeof beside)
             return tally_fail(error, TALLY_E_LENGTH, "the path of the signer's memory is too long");
         path = (tally_text){beside, (size_t)length};
@@ -153,8 +153,7 @@ static tally_status open_mirror(tally_head_signer *signer, const tally_signing *
 /* The newest of what this store's signer is known to have signed. */
 static void find_last(tally_head_signer *signer)
 {
-    if (signer->newest_length != 0)
-        signer->last = (tally_known_head){true, signer->newest_size, signer->newest_root};
+    if (signer->newest_length != 0) signer->last = (tally_known_head){true, signer->newest_size, signer->newest_root};
     if (signer->guarded && signer->state.last.sequence != 0 &&
         (!signer->last.set || signer->state.last.size > signer->last.size))
         signer->last = (tally_known_head){true, signer->state.last.size, signer->state.last.root};
@@ -253,8 +252,7 @@ static tally_status check_head(tally_head_signer *signer, const tally_view *view
     return memcmp(&root, &head->root, sizeof root) == 0 ? TALLY_OK : differs(head->size, what, error);
 }
 
-tally_status tally_signer_check(tally_head_signer *signer, const tally_view *view, uint64_t events,
-                                tally_error *error)
+tally_status tally_signer_check(tally_head_signer *signer, const tally_view *view, uint64_t events, tally_error *error)
 {
     bool reached = signer->newest_length != 0 && signer->newest_size <= events;
     tally_known_head newest = {reached, signer->newest_size, signer->newest_root};
@@ -262,7 +260,8 @@ tally_status tally_signer_check(tally_head_signer *signer, const tally_view *vie
     const tally_known_head *largest = &newest;
     if (view == NULL) return TALLY_OK;
     if (state.set && (!largest->set || state.size > largest->size)) largest = &state;
-    if (signer->remembered.set && (!largest->set || signer->remembered.size > largest->size)) largest = &signer->remembered;
+    if (signer->remembered.set && (!largest->set || signer->remembered.size > largest->size))
+        largest = &signer->remembered;
     /* The largest first: the others are proven from it. One that nobody we know has signed could be of the same hand
      * as the tree's files. */
     if (largest->set && largest->size != 0 && (largest != &newest || signer->newest_believed))
@@ -484,8 +483,8 @@ static tally_status change_state(tally_head_signer *signer, const tally_signing 
     return TALLY_OK;
 }
 
-tally_status tally_signer_prepare(tally_head_signer *signer, const tally_signing_key *key,
-                                  const tally_signing *signing, tally_error *error)
+tally_status tally_signer_prepare(tally_head_signer *signer, const tally_signing_key *key, const tally_signing *signing,
+                                  tally_error *error)
 {
     tally_text vkey = {key->vkey, strlen(key->vkey)};
     tally_status status = tally_believed_add(&signer->believed, vkey, signer->origin, error);

@@ -73,8 +73,7 @@ void tally_signer_close(tally_head_signer *signer);
  * says, which refuses writers alone: what is whole of a damaged store can be read. */
 tally_status tally_signer_admit(const tally_head_signer *signer, uint64_t events, tally_error *error);
 /* TALLY_E_ROLLBACK. The view shows `events`. */
-tally_status tally_signer_check(tally_head_signer *signer, const tally_view *view, uint64_t events,
-                                tally_error *error);
+tally_status tally_signer_check(tally_head_signer *signer, const tally_view *view, uint64_t events, tally_error *error);
 
 /* Whether there is a key, or was one: heads are worth making. */
 static inline bool tally_signer_is_set(const tally_head_signer *signer)
@@ -94,8 +93,8 @@ tally_status tally_signer_refresh(tally_head_signer *signer, tally_error *error)
 tally_status tally_signer_keep(tally_head_signer *signer, const tally_view *view, uint64_t size, const char *note,
                                size_t length, const tally_text *witnesses, size_t witness_count, tally_error *error);
 /* Makes ready for another key: what can fail of it. */
-tally_status tally_signer_prepare(tally_head_signer *signer, const tally_signing_key *key,
-                                  const tally_signing *signing, tally_error *error);
+tally_status tally_signer_prepare(tally_head_signer *signer, const tally_signing_key *key, const tally_signing *signing,
+                                  tally_error *error);
 /* Changes to it, and takes it over: the next two heads are signed by both keys. */
 void tally_signer_rotate(tally_head_signer *signer, tally_signing_key *key);
 /* Counts what could not be signed. */

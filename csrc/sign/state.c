@@ -98,7 +98,8 @@ static tally_status open_locked(tally_state_file *state, tally_error *error)
     const tally_outside *place = &state->place;
     const tally_platform *platform = place->folder.platform;
     int32_t os_error = 0;
-    tally_status status = tally_file_open(&place->folder, place->name, TALLY_OPEN_READ | TALLY_OPEN_WRITE, &state->file, error);
+    tally_status status =
+        tally_file_open(&place->folder, place->name, TALLY_OPEN_READ | TALLY_OPEN_WRITE, &state->file, error);
     if (status != TALLY_OK) return status;
     status = platform->lock_file(platform->context, state->file, &os_error);
     if (status == TALLY_OK) return TALLY_OK;
@@ -135,8 +136,7 @@ tally_status tally_state_write(tally_state_file *state, uint64_t size, const tal
     tally_signed_state next = {state->last.sequence + 1, size, *root};
     tally_state_encode(state->origin, &next, slot);
     uint64_t offset = next.sequence % 2 * TALLY_STATE_SLOT_BYTES;
-    tally_status status =
-        tally_file_write(&place->folder, place->name, state->file, offset, slot, USED_BYTES, error);
+    tally_status status = tally_file_write(&place->folder, place->name, state->file, offset, slot, USED_BYTES, error);
     if (status == TALLY_OK) status = tally_file_sync(&place->folder, place->name, state->file, error);
     if (status == TALLY_OK) state->last = next;
     return status;

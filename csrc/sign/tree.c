@@ -335,7 +335,8 @@ static tally_status distrust_files(source *from, tally_error *error)
     if (status != TALLY_OK) return status;
     tally_frontier_root(&tree->frontier, after.bytes);
     if (memcmp(&before, &after, sizeof before) == 0) return TALLY_OK;
-    return tally_fail_at(error, TALLY_E_ROLLBACK, size, "the events do not lead to the root that their tree had before");
+    return tally_fail_at(error, TALLY_E_ROLLBACK, size,
+                         "the events do not lead to the root that their tree had before");
 }
 
 static tally_status try_root(source *from, uint64_t size, tally_hash *root, tally_error *error)
@@ -365,8 +366,8 @@ static tally_status try_consistency(source *from, uint64_t old_size, uint64_t ne
 }
 
 tally_status tally_tree_consistency(tally_tree *tree, const tally_view *view, uint64_t old_size, uint64_t new_size,
-                                    tally_hash hashes[TALLY_CONSISTENCY_HASHES_MAX], size_t *count,
-                                    tally_hash roots[2], tally_error *error)
+                                    tally_hash hashes[TALLY_CONSISTENCY_HASHES_MAX], size_t *count, tally_hash roots[2],
+                                    tally_error *error)
 {
     source from = {tree, view, false};
     if (try_consistency(&from, old_size, new_size, hashes, count, roots, NULL) == TALLY_OK) return TALLY_OK;

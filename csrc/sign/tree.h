@@ -26,13 +26,13 @@ typedef struct tally_tree {
     const tally_platform *platform;
     const tally_folder *folder;
     bool writable;
-    bool made;              /* the directory is there */
-    bool cut;               /* the files hold nothing behind what is stored */
-    uint64_t stored;        /* leaves; 0 at first, and when the files are of no use */
+    bool made;       /* the directory is there */
+    bool cut;        /* the files hold nothing behind what is stored */
+    uint64_t stored; /* leaves; 0 at first, and when the files are of no use */
     tally_frontier frontier;
     tally_cores cores;
     tally_file files[TALLY_TILE_FILES]; /* TALLY_FILE_NONE: not opened yet */
-    uint8_t *pending;       /* nodes of one chunk, per file */
+    uint8_t *pending;                   /* nodes of one chunk, per file */
 } tally_tree;
 
 /* Touches no file. */
@@ -57,8 +57,8 @@ tally_status tally_tree_root(tally_tree *tree, const tally_view *view, uint64_t 
                              tally_error *error);
 /* `roots` (not NULL) receives both. */
 tally_status tally_tree_consistency(tally_tree *tree, const tally_view *view, uint64_t old_size, uint64_t new_size,
-                                    tally_hash hashes[TALLY_CONSISTENCY_HASHES_MAX], size_t *count,
-                                    tally_hash roots[2], tally_error *error);
+                                    tally_hash hashes[TALLY_CONSISTENCY_HASHES_MAX], size_t *count, tally_hash roots[2],
+                                    tally_error *error);
 /* That the leaf is in the tree with that size and root. TALLY_E_PROOF: the cores do not lead to this root. */
 tally_status tally_tree_inclusion(tally_tree *tree, const tally_view *view, const tally_hash *leaf, uint64_t index,
                                   uint64_t size, const tally_hash *root, tally_hash hashes[TALLY_PROOF_HASHES_MAX],

@@ -81,6 +81,7 @@ static void in_child(tally_slot *slot)
 {
     tally_store_body *body = slot->body;
     int32_t os_error = 0;
+    tally_store_signing_in_child(body);
     if (body->lock_file == TALLY_FILE_NONE) return;
     (void)body->platform->close_file(body->platform->context, body->lock_file, &os_error);
     body->lock_file = TALLY_FILE_NONE;

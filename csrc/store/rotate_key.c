@@ -38,7 +38,8 @@ tally_status tally_store_keep_note(tally_store *store, const char *note, size_t 
     if (status == TALLY_OK) {
         tally_view *view;
         uint64_t durable = tally_store_signing_look(body, &view);
-        status = tally_signer_keep(&body->signing->signer, view, durable, note, length, witnesses, witness_count, error);
+        status =
+            tally_signer_keep(&body->signing->signer, view, durable, note, length, witnesses, witness_count, error);
         tally_view_release(view);
         tally_store_signing_leave(body);
     }

@@ -135,8 +135,9 @@ tally_status tally_store_signing_admit(void *context, const tally_found *found, 
     if (is_new) {
         tally_signer_close(&signing->signer);
         if (status != TALLY_E_ORIGIN) return status;
-        return tally_fail(error, status, "a new store has no origin yet that a key could be made for: make it without "
-                                         "a key, make a key for its origin, open it again with it");
+        return tally_fail(error, status,
+                          "a new store has no origin yet that a key could be made for: make it without "
+                          "a key, make a key for its origin, open it again with it");
     }
     if (status == TALLY_OK) status = tally_signer_admit(&signing->signer, found->next_position, error);
     return status;
@@ -161,8 +162,8 @@ tally_status tally_store_signing_start(tally_store_body *body, tally_error *erro
         if (status == TALLY_OK) status = tally_signer_check(signer, view, events, error);
         if (view != NULL) tally_view_release(view);
     }
-    signing->every_commit = signing->is_given && (signing->known.flags & TALLY_SIGNING_EVERY_COMMIT) != 0 &&
-                            tally_signer_is_set(signer);
+    signing->every_commit =
+        signing->is_given && (signing->known.flags & TALLY_SIGNING_EVERY_COMMIT) != 0 && tally_signer_is_set(signer);
     memset(&signing->known, 0, sizeof signing->known);
     body->options.signing = NULL;
     if (status != TALLY_OK) return status;
@@ -183,6 +184,14 @@ void tally_store_signing_free(tally_store_body *body)
     }
     platform->release(platform->context, signing);
     body->signing = NULL;
+}
+
+void tally_store_signing_in_child(tally_store_body *body)
+{
+    tally_store_signing *signing = body->signing;
+    if (signing == NULL || !signing->signer.guarded) return;
+    signing->signer.guarded = false;
+    tally_state_close(&signing->signer.state);
 }
 
 /* ------------------------------------------------------------------------------------------- heads */

@@ -17,11 +17,11 @@ typedef struct tally_store_signing {
     tally_signing known; /* during open alone */
     bool is_given;
     bool every_commit;
-    tally_signing_state state;    /* as of the last time that the signer was left */
+    tally_signing_state state; /* as of the last time that the signer was left */
     _Atomic(uint64_t) signed_size;
     _Atomic(uint64_t) tree_size;
     _Atomic(uint64_t) unsynced_ns; /* since when the newest record of CHECKPOINTS waits to be synced; 0: it does not */
-    _Atomic(uint64_t) due_ns; /* when the next head is due; 0: none is */
+    _Atomic(uint64_t) due_ns;      /* when the next head is due; 0: none is */
     tally_head_signer signer;
 } tally_store_signing;
 
@@ -34,6 +34,8 @@ tally_status tally_store_signing_start(tally_store_body *body, tally_error *erro
 /* The last head, of a log that was finished. */
 void tally_store_signing_finish(tally_store_body *body);
 void tally_store_signing_free(tally_store_body *body);
+/* The lock of the signer's memory is the parent's too. */
+void tally_store_signing_in_child(tally_store_body *body);
 
 /* The background's part: makes the head that is due, or a slice of the tree. True: there is more to do at once;
  * else it may rest so long. */

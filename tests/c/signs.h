@@ -88,8 +88,7 @@ __attribute__((unused)) static tally_checkpoint checkpoint_now(void)
     tally_status status = tally_store_checkpoint(store, sign_note, sizeof sign_note, &sign_length, &error);
     if (status != TALLY_OK) printf("# checkpoint: %s\n", error.message);
     CHECK_STATUS(status, TALLY_OK);
-    if (status == TALLY_OK)
-        CHECK_STATUS(tally_checkpoint_read(sign_note, sign_length, &checkpoint, NULL), TALLY_OK);
+    if (status == TALLY_OK) CHECK_STATUS(tally_checkpoint_read(sign_note, sign_length, &checkpoint, NULL), TALLY_OK);
     return checkpoint;
 }
 

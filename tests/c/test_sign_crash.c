@@ -81,8 +81,8 @@ static void check_heads(uint64_t count)
     size_t hash_count;
     for (uint64_t i = 0; i < count; i++) {
         tally_error error = {.status = TALLY_OK};
-        tally_status status = tally_store_consistency(store, heads[i].size, heads[i].size, hashes, 65, &hash_count,
-                                                      roots, &error);
+        tally_status status =
+            tally_store_consistency(store, heads[i].size, heads[i].size, hashes, 65, &hash_count, roots, &error);
         CHECK_STATUS(status, TALLY_OK);
         if (status != TALLY_OK) printf("# head %" PRIu64 " over %" PRIu64 ": %s\n", i, heads[i].size, error.message);
         CHECK_BYTES(roots[1].bytes, heads[i].root.bytes, 32);
@@ -245,9 +245,8 @@ TEST(a_remembered_head_guards_what_has_no_memory)
 {
     copy older;
     begin_world();
-    tally_signing signing = {.size = sizeof signing,
-                             .key_text = text(sign_skey),
-                             .remembered_path = text("keys/remembered")};
+    tally_signing signing = {
+        .size = sizeof signing, .key_text = text(sign_skey), .remembered_path = text("keys/remembered")};
     REQUIRE_STATUS(open_signed(&signing), TALLY_OK);
     tally_signing_state state;
     CHECK_STATUS(tally_store_signing_get(store, &state, NULL), TALLY_OK);

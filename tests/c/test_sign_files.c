@@ -243,9 +243,9 @@ TEST(a_key_that_others_may_read_is_refused)
     CHECK_STATUS(tally_outside_read(&place, true, bytes, sizeof bytes, &length, NULL), TALLY_OK);
     CHECK_EQ(length, 6);
     CHECK_STATUS(tally_outside_read(&place, true, bytes, 5, &length, NULL), TALLY_E_LENGTH);
-    CHECK_STATUS(wrapped->open_file(wrapped->context, "theirs", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, 0640, &file,
-                                    &os_error),
-                 TALLY_OK);
+    CHECK_STATUS(
+        wrapped->open_file(wrapped->context, "theirs", TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, 0640, &file, &os_error),
+        TALLY_OK);
     CHECK_STATUS(wrapped->close_file(wrapped->context, file, &os_error), TALLY_OK);
     CHECK_STATUS(tally_outside_init(&place, &folder, text("theirs"), "the key", NULL), TALLY_OK);
     CHECK_STATUS(tally_outside_read(&place, true, bytes, sizeof bytes, &length, NULL), TALLY_E_DENIED);
@@ -286,11 +286,10 @@ TEST(no_link_and_no_way_up_leads_into_the_store)
     REQUIRE_STATUS(tally_folder_init(&folder, tally_platform_default(), store_path, strlen(store_path), 0600, NULL),
                    TALLY_OK);
     CHECK_EQ(symlink(in_scratch("store/tree"), in_scratch("link")), 0);
-    const char *const inside[] = {"store/key", "keys/../store/key", "link/key",
-                                  "store/tree/key", "link/../key", "store/../store/key"};
+    const char *const inside[] = {"store/key",      "keys/../store/key", "link/key",
+                                  "store/tree/key", "link/../key",       "store/../store/key"};
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
-        CHECK_STATUS(tally_outside_init(&place, &folder, text(in_scratch(inside[i])), "the key", NULL),
-                     TALLY_E_DENIED);
+        CHECK_STATUS(tally_outside_init(&place, &folder, text(in_scratch(inside[i])), "the key", NULL), TALLY_E_DENIED);
     }
     CHECK_STATUS(tally_outside_init(&place, &folder, text(in_scratch("keys/key")), "the key", NULL), TALLY_OK);
     CHECK_STATUS(tally_outside_init(&place, &folder, text(in_scratch("key")), "the key", NULL), TALLY_OK);

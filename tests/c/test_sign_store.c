@@ -200,7 +200,6 @@ TEST(a_new_store_cannot_have_a_key_yet)
     end();
 }
 
-
 /* ------------------------------------------------------------------------------------------- the tree */
 
 static void break_tile(const char *path, size_t at)
@@ -270,8 +269,8 @@ static int32_t sign_elsewhere(void *user_data, const tally_sign_request *request
 {
     (void)user_data;
     requests++;
-    CHECK_STATUS(tally_consistency_verify(request->old_size, &request->old_root, request->new_size,
-                                          &request->new_root, request->consistency, request->consistency_count, NULL),
+    CHECK_STATUS(tally_consistency_verify(request->old_size, &request->old_root, request->new_size, &request->new_root,
+                                          request->consistency, request->consistency_count, NULL),
                  TALLY_OK);
     CHECK_STATUS(tally_store_checkpoint(store, sign_note, sizeof sign_note, &sign_length, NULL),
                  store == NULL ? TALLY_E_NULL : TALLY_E_WOULD_BLOCK);
@@ -352,9 +351,9 @@ TEST(a_note_with_cosignatures_is_kept_and_is_the_newest)
     append_some(6);
     (void)checkpoint_now();
     CHECK_STATUS(tally_key_make(wrapped, text("witness.example/w"), TALLY_KEY_OF_WITNESS, skey, vkey, NULL), TALLY_OK);
-    CHECK_STATUS(tally_witness_cosign(sign_note, sign_length, text(skey), 1700000000, line, sizeof line, &line_length,
-                                      NULL),
-                 TALLY_OK);
+    CHECK_STATUS(
+        tally_witness_cosign(sign_note, sign_length, text(skey), 1700000000, line, sizeof line, &line_length, NULL),
+        TALLY_OK);
     memcpy(sign_note + sign_length, line, line_length);
     size_t cosigned = sign_length + line_length;
     tally_text witness = text(vkey);

@@ -1,5 +1,5 @@
-"""The rows of table.py for the signed heads of a store (checkpoint.h). What is refused of tally_signing, whose texts are
-paths, keys and notes, test_signing.py says."""
+"""The rows of table.py for the signed heads of a store (checkpoint.h). What is refused of tally_signing, whose texts
+are paths, keys and notes, test_signing.py says."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ def outcome(box: Box, **members: Any) -> str:
     options = box.store_options(signing=box.struct("tally_signing", **members))
     status = lib.tally_store_open(path, len(path), options, handle, error)
     assert (handle[0] == ffi.NULL) == (status != 0)
-    assert error.status == status and (status == 0 or ffi.string(error.message))
+    assert error.status == status
+    assert status == 0 or ffi.string(error.message)
     if status == 0:
         check(lib.tally_store_close(handle))
     return name_of(status)
@@ -55,7 +56,9 @@ def test_a_wrong_member_is_refused(members: dict[str, Any], name: str, box: Box)
     assert outcome(box, **members) == name
 
 
-@pytest.mark.parametrize("member", ["key_path", "key_text", "state_path", "remembered", "remembered_path", "mirror_path"])
+@pytest.mark.parametrize(
+    "member", ["key_path", "key_text", "state_path", "remembered", "remembered_path", "mirror_path"]
+)
 def test_a_text_that_is_too_long_is_refused(member: str, box: Box) -> None:
     for length in (2**63, 2**64 - 1, constant("TALLY_NOTE_BYTES_MAX") + 1):
         assert outcome(box, **{member: {"bytes": box.fenced.put(b"x"), "length": length}}) == "E_LENGTH"

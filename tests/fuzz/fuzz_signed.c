@@ -21,7 +21,8 @@ static uint8_t mended[TALLY_STATE_BYTES + 65536];
 static void put(const tally_folder *folder, const char *name, const uint8_t *data, size_t size)
 {
     tally_file file;
-    holds(tally_file_open(folder, name, TALLY_OPEN_READ | TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, &file, NULL) == TALLY_OK);
+    holds(tally_file_open(folder, name, TALLY_OPEN_READ | TALLY_OPEN_WRITE | TALLY_OPEN_CREATE, &file, NULL) ==
+          TALLY_OK);
     holds(size == 0 || tally_file_write(folder, name, file, 0, data, size, NULL) == TALLY_OK);
     tally_file_close(folder, &file);
 }
