@@ -278,7 +278,7 @@ static bool is_of_log(tally_tree *tree, const tally_view *view, uint64_t size)
 bool tally_tree_anchor(tally_tree *tree, const tally_view *view, uint64_t size, const tally_hash *root)
 {
     tally_frontier frontier;
-    tally_hash is;
+    tally_hash is = {{0}};
     uint64_t before = tree->stored;
     source files = {tree, NULL, false};
     if (size == 0 || size < tree->frontier.size) return false;
@@ -329,7 +329,7 @@ static tally_status distrust_files(source *from, tally_error *error)
         from->cores_only = true;
         return TALLY_OK;
     }
-    tally_hash before, after;
+    tally_hash before = {{0}}, after = {{0}};
     tally_frontier_root(&tree->frontier, before.bytes);
     tally_status status = tally_tree_rebuild(tree, from->view, size, error);
     if (status != TALLY_OK) return status;

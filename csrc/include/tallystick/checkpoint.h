@@ -53,12 +53,26 @@ typedef int32_t (*tally_mirror)(void *user_data, const char *note, size_t length
 
 /** tally_signing.flags */
 #define TALLY_SIGNING_REQUIRED 1u     /**< without a key, or with another log's, the store does not open */
-#define TALLY_SIGNING_EVERY_COMMIT 2u /**< a durable append also waits for its head to be signed */
+/** A durable append also waits for its head to be signed. When that fails, so does the append, with the reason; its
+ * events are durable all the same. */
+#define TALLY_SIGNING_EVERY_COMMIT 2u
 
 /** Most further verify keys. */
 #define TALLY_VERIFY_KEYS_MAX 16u
 
-/** How heads are signed and remembered; texts are copied at open. Give at most one of the three keys. */
+/**
+ * How heads are signed and remembered; texts are copied at open. Give at most one of the three keys.
+ *
+ * The key's name is the store's origin, which holds the lineage, which is made with the store. So a new store is
+ * opened once without a key; tally_store_signing_get says its origin; tally_key_make makes a key for it; and the
+ * store is opened again with that. Opening answers, beyond what store.h says: TALLY_E_KEY, TALLY_E_ORIGIN a key, a
+ * note or a memory of another log; TALLY_E_DENIED a key that others may read, or a path into the store's own
+ * directory; TALLY_E_NOT_FOUND no key file; TALLY_E_UNSIGNED, TALLY_E_UNKNOWN_KEY against TALLY_SIGNING_REQUIRED;
+ * TALLY_E_ROLLBACK the log does not extend what was signed or remembered; TALLY_E_LOCKED another store signs with
+ * the same memory; TALLY_E_DAMAGED CHECKPOINTS or the signer's memory. Nothing was changed then.
+ *
+ * A store that is opened for reading signs nothing; what is remembered and REQUIRED are looked at all the same.
+ */
 typedef struct tally_signing {
     size_t size;
     tally_text key_path;           /**< a file outside the store, mode 0600, that holds the text of a private key */
@@ -97,12 +111,14 @@ TALLY_API tally_status tally_store_signing_get(tally_store *store, tally_signing
 
 /**
  * The newest checkpoint, made now: syncs, brings the tree up to date, signs (when there is a key) and keeps
- * the note. An unsigned one is a note's text without signature lines.
+ * the note. An unsigned one is a note's text without signature lines, and is not kept.
  *
  * @param note  receives the text, not NUL-terminated
  * @return TALLY_OK; TALLY_E_SPACE with the size needed; TALLY_E_ROLLBACK the signer has signed something that
  *         this log does not extend; TALLY_E_SIGNATURE the callback failed; TALLY_E_READ_ONLY gives the newest
- *         one that is stored instead; TALLY_E_NOT_FOUND read-only, and there is none; as tally_store_sync
+ *         one that is stored instead; TALLY_E_NOT_FOUND read-only, and there is none;
+ *         TALLY_E_WOULD_BLOCK inside a handler or gate of the store, or a callback of tally_signing;
+ *         as tally_store_sync
  */
 TALLY_API tally_status tally_store_checkpoint(tally_store *store, char *note, size_t capacity, size_t *needed,
                                               tally_error *error);
@@ -111,7 +127,9 @@ TALLY_API tally_status tally_store_checkpoint(tally_store *store, char *note, si
  * A proof (tlog-proof text) that the event at `position` is in the log: against the newest signed checkpoint
  * that covers it; one is made when none does. `extra` holds the event's core and body.
  *
- * @return TALLY_OK; TALLY_E_SPACE; TALLY_E_RANGE no such event, "not in this log"; as tally_store_checkpoint
+ * @return TALLY_OK; TALLY_E_SPACE; TALLY_E_RANGE no such event, "not in this log"; TALLY_E_UNSIGNED the store has no
+ *         key, so there is no head to prove it by; TALLY_E_NOT_FOUND read-only, and no head covers it yet;
+ *         as tally_store_checkpoint
  */
 TALLY_API tally_status tally_store_prove(tally_store *store, uint64_t position, char *proof, size_t capacity,
                                          size_t *needed, tally_error *error);
@@ -133,7 +151,8 @@ TALLY_API tally_status tally_store_get_stored(tally_store *store, uint64_t posit
 
 /**
  * Keeps a note with cosignatures (tally_witness_answer) when it is this log's and its signatures check.
- * @return TALLY_OK; TALLY_E_SIGNATURE; TALLY_E_ORIGIN; TALLY_E_PROOF not a head of this log; TALLY_E_READ_ONLY
+ * @return TALLY_OK; TALLY_E_SIGNATURE; TALLY_E_UNKNOWN_KEY; TALLY_E_ORIGIN; TALLY_E_PROOF not a head of this log;
+ *         TALLY_E_READ_ONLY; and others of tally_checkpoint_verify
  */
 TALLY_API tally_status tally_store_keep_note(tally_store *store, const char *note, size_t length,
                                              const tally_text *witnesses, size_t witness_count, tally_error *error);
