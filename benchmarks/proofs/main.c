@@ -161,9 +161,9 @@ static void bench_heads(tally_store *store, uint64_t events)
          "a bare file");
     (void)checkpoint(store);
     for (uint64_t i = 0; i < HEADS; i++) {
-        append(store, events + i * BATCH, TALLY_DURABLE);
         least[i] = bare_head(platform, file);
         platform->sleep_ns(platform->context, 50000000); /* heads come ten times a second, no more often */
+        append(store, events + i * BATCH, TALLY_DURABLE);
         uint64_t start = now_ns();
         (void)checkpoint(store);
         spent[i] = (double)(now_ns() - start) / 1e6;
