@@ -20,7 +20,7 @@ bool set_signatures(napi_env env, napi_value object, const tally_signed *signatu
            shim_set(env, object, "byWitnesses", shim_number(env, signatures->by_witnesses)) &&
            shim_set(env, object, "unknown", shim_number(env, signatures->unknown)) &&
            shim_set(env, object, "keyIndex", shim_number(env, signatures->key_index)) &&
-           shim_set_count(env, object, "witnessedS", (uint64_t)signatures->witnessed_s);
+           shim_set(env, object, "witnessedS", shim_number(env, (double)signatures->witnessed_s));
 }
 
 /* Items from `first` on: the origin, then keys, then witnesses. */

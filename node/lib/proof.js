@@ -17,6 +17,9 @@ const HAS_STORED = 1;
 const HAS_HASH = 2;
 const CORE_BYTES = 112;
 
+/** A Date ends here; a witness may state any time. */
+const LATEST_MS = 8.64e15;
+
 const kinds = ['log', 'witness'];
 
 /* -------------------------------------------------------------------------------------------------- keys */
@@ -41,7 +44,7 @@ function publicKey(privateKey) {
 /* ------------------------------------------------------------------------------------------- checkpoints */
 
 function signaturesOf({ byLog, byWitnesses, unknown, keyIndex, witnessedS }, known) {
-  const witnessed = byWitnesses === 0 ? undefined : new Date(witnessedS * 1000);
+  const witnessed = byWitnesses === 0 ? undefined : new Date(Math.min(witnessedS * 1000, LATEST_MS));
   return Object.freeze({ byLog, byWitnesses, unknown, publicKey: known[keyIndex].toString('utf8'), witnessed });
 }
 

@@ -7,7 +7,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after } = require('node:test');
 
-const { openSync } = require('tallystick');
+const { makeKey, openSync } = require('tallystick');
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'tallystick-node-'));
 after(() => fs.rmSync(root, { recursive: true, force: true }));
@@ -43,4 +43,30 @@ function fill(store, count) {
   return drafts;
 }
 
-module.exports = { freshPath, withStore, fill };
+/** A new store's path, and a key for it in a file beside it. */
+function withKey() {
+  const where = freshPath();
+  const store = openSync(where);
+  const { origin } = store.signing();
+  store.closeSync();
+  const { privateKey, publicKey } = makeKey(origin);
+  const keyPath = `${where}.key`;
+  fs.writeFileSync(keyPath, privateKey, { mode: 0o600 });
+  return { where, origin, privateKey, publicKey, keyPath };
+}
+
+/** Runs a test with a store that signs: run(store, {where, origin, privateKey, publicKey, keyPath}). */
+function withSigned(options, run) {
+  const [given, body] = typeof options === 'function' ? [{}, options] : [options, run];
+  return async () => {
+    const made = withKey();
+    const store = openSync(made.where, { signing: { keyPath: made.keyPath, ...given } });
+    try {
+      await body(store, made);
+    } finally {
+      store.closeSync();
+    }
+  };
+}
+
+module.exports = { freshPath, withStore, withKey, withSigned, fill };
