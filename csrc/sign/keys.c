@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "handle/thread.h"
 
 /* ----------------------------------------------------------------------------------------- options */
 
@@ -150,7 +151,10 @@ tally_status tally_signing_key_sign(const tally_signing_key *key, const tally_si
         tally_note_sign(key->secret, request->note, signature);
         return TALLY_OK;
     }
+    tally_callback inside;
+    tally_callback_enter(&inside);
     int32_t answer = key->signer(key->user_data, request, signature);
+    tally_callback_leave(&inside);
     if (answer != 0)
         return tally_fail(error, TALLY_E_SIGNATURE, "the signing callback failed: it answered %d", (int)answer);
     if (crypto_sign_verify_detached(signature, (const unsigned char *)request->note.bytes, request->note.length,

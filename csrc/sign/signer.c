@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "handle/thread.h"
 
 void tally_origin_write(const char *name, const uint8_t lineage[16], char origin[TALLY_ORIGIN_MAX + 1])
 {
@@ -351,7 +352,10 @@ static void give_away(tally_head_signer *signer, const char *note, size_t length
     if (tally_outside_is_used(&signer->mirror_place))
         count_mirror(signer, tally_outside_replace(&signer->mirror_place, note, length, &error), &error);
     if (signer->mirror == NULL) return;
+    tally_callback inside;
+    tally_callback_enter(&inside);
     int32_t answer = signer->mirror(signer->mirror_data, note, length);
+    tally_callback_leave(&inside);
     if (answer == 0) return;
     tally_status status = tally_fail(&error, TALLY_E_IO, "the mirror's callback failed: it answered %d", (int)answer);
     count_mirror(signer, status, &error);

@@ -487,3 +487,26 @@ TEST(a_backup_has_the_heads_that_it_reaches_and_goes_on_under_its_key)
     REQUIRE_STATUS(open_signed(&signing), TALLY_OK);
     end();
 }
+
+static int32_t close_store(void *user_data, const char *note, size_t length)
+{
+    (void)user_data, (void)note, (void)length;
+    tally_store *same = store;
+    CHECK_STATUS(tally_store_close(&same), TALLY_OK); /* marked: the rest follows */
+    return 0;
+}
+
+TEST(a_mirror_may_close_the_store)
+{
+    begin_signed();
+    CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+    tally_signing signing = signing_with_key();
+    signing.mirror = close_store;
+    REQUIRE_STATUS(open_signed(&signing), TALLY_OK);
+    append_some(2);
+    CHECK_EQ(checkpoint_now().size, 2);
+    tally_signing_state state;
+    CHECK_STATUS(tally_store_signing_get(store, &state, NULL), TALLY_E_CLOSED);
+    store = NULL;
+    end();
+}

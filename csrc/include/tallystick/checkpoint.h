@@ -42,13 +42,14 @@ typedef struct tally_sign_request {
 
 /**
  * Signs a note elsewhere (an HSM, a KMS): Ed25519 over `request->note`. May check the same as the store did
- * (tally_consistency_verify). Runs on the store's thread or on that of tally_store_checkpoint, under no lock.
+ * (tally_consistency_verify). Runs on the store's thread or on that of tally_store_checkpoint, under no lock; calls for
+ * heads and proofs are TALLY_E_WOULD_BLOCK inside it, and a close is deferred, as inside a handler.
  *
  * @return 0 and the signature; anything else: the head stays unsigned and is tried again with the next
  */
 typedef int32_t (*tally_signer)(void *user_data, const tally_sign_request *request, uint8_t signature[64]);
 
-/** Told of each new signed note; the mirror. @return 0; anything else is counted as a failed mirror */
+/** Told of each new signed note; the mirror. Runs as a tally_signer does. @return 0; anything else is counted as a failed mirror */
 typedef int32_t (*tally_mirror)(void *user_data, const char *note, size_t length);
 
 /** tally_signing.flags */
