@@ -144,6 +144,7 @@ typedef struct tally_log {
     /* background (worker.c) */
     tally_thread_id thread;
     const tally_thread *worker; /* its record; NULL: it has none */
+    uint64_t round_write_ns;    /* when the background wrote last */
     uint64_t retry_seal_ns;
     struct tally_sealing *seal;  /* of the first segment, as far as it has come; NULL: not begun … */
     struct tally_merging *merge; /* … of indexes. Both belong to who set `sealing` */

@@ -45,6 +45,15 @@ static bool sync_is_due(const tally_log *log)
            (log->dirty_ns != 0 && now_ns(log) - log->dirty_ns >= settings->sync_interval_ns);
 }
 
+/* Between the pieces of a seal or a merge what is buffered waits as long as it does when nothing goes on. */
+static bool write_is_due(const tally_log *log)
+{
+    if (log->unwritten_bytes == 0 || log->writing) return false;
+    bool at_leisure = !log->settings.threaded || log->stopping || (log->seal == NULL && log->merge == NULL);
+    if (at_leisure || log->tail.first != log->tail.last) return true;
+    return now_ns(log) - log->round_write_ns >= IDLE_WRITE_NS;
+}
+
 /* How long there is nothing to do; UINT64_MAX: until somebody asks. */
 static uint64_t rest_ns(const tally_log *log)
 {
@@ -226,7 +235,10 @@ tally_status tally_log_work(tally_log *log, bool *more, tally_error *error)
     *more = false;
     tally_status status = tally_log_check(log, error);
     if (status != TALLY_OK) return status;
-    if (log->unwritten_bytes != 0 && !log->writing) status = tally_log_lead_write(log, log->next_position, error);
+    if (write_is_due(log)) {
+        log->round_write_ns = now_ns(log);
+        status = tally_log_lead_write(log, log->next_position, error);
+    }
     if (status == TALLY_OK && sync_is_due(log)) status = tally_log_lead_sync(log, log->written, error);
     if (status != TALLY_OK) return status;
     if (can_seal(log)) {

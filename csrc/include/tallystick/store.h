@@ -151,7 +151,8 @@ TALLY_API tally_status tally_store_close(tally_store **store);
 
 /**
  * For a store with TALLY_STORE_NO_THREAD: does what the background thread would do now, for about a
- * millisecond, and returns. May be called for other stores too; then it does nothing.
+ * millisecond, and returns; sealing and merging go on at the next tick where they stopped. A sync takes as
+ * long as the disk does. May be called for other stores too; then it does nothing.
  *
  * @param more  receives 1 when work is left, else 0; may be NULL
  * @return TALLY_OK; TALLY_E_POISONED; TALLY_E_NO_SPACE; TALLY_E_IO; TALLY_E_CLOSED
