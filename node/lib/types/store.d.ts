@@ -409,7 +409,7 @@ export class Store<Events extends object = EventMap> implements Disposable, Asyn
   checkpoint(): Promise<string>;
   checkpointSync(): string;
   /**
-   * A proof that an event is in the log. @throws OutOfRangeError it is not in this log: also when the event of a
+   * A proof that an event is in the log. @throws UnsignedError the store has no key; OutOfRangeError it is not in this log: also when the event of a
    * receipt was lost, and another one has its place
    */
   prove(of: number | Receipt | Event): Promise<Proof>;
