@@ -160,7 +160,8 @@ static tally_status rotate(tally_log *log, uint64_t length, tally_error *error)
 static tally_status wait_for_sealing(tally_log *log, tally_error *error)
 {
     bool is_worker = log->worker != NULL && log->worker == tally_thread_now;
-    if (log->sealing || (log->settings.threaded && !is_worker)) { /* somebody else is at it */
+    /* Somebody else is at it, or syncs first: who asked again and again would keep the mutex from him. */
+    if (log->sealing || log->syncing || (log->settings.threaded && !is_worker)) {
         tally_log_want_work(log);
         (void)tally_log_wait(log, TALLY_DEADLINE_NEVER);
         return TALLY_OK;

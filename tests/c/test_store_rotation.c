@@ -1,6 +1,8 @@
 /* Segments: when a new one is made, what happens to the full ones, and what is found when it is opened again. */
 #include "test.h"
 
+#include <pthread.h>
+
 #include "stores.h"
 
 static char big[40000];
@@ -212,5 +214,36 @@ TEST(a_reading_store_counts_commits_too)
     reopen_with(&options);
     CHECK_EQ(figures_now().events, 3);
     CHECK_EQ(figures_now().commits, 4); /* with the mark of the clean close */
+    end();
+}
+
+static void *append_large(void *user_data)
+{
+    tally_draft one = draft(user_data, "");
+    tally_append_options options = at_level(TALLY_WRITTEN);
+    one.data = big;
+    one.length = sizeof big;
+    for (int i = 0; i < 60; i++) CHECK_STATUS(tally_store_append(store, &one, &options, NULL, NULL), TALLY_OK);
+    return NULL;
+}
+
+static void be_slow(void *user_data, wrap_call call)
+{
+    (void)user_data;
+    (void)call;
+    world->sleep_ns(world->context, 50000);
+}
+
+/* One of them syncs what has to be sealed, and needs the lock to say so: once another one that wanted a segment asked
+ * again and again under it. */
+TEST(many_threads_that_tick_for_themselves_let_each_other_sync)
+{
+    static char names[4][2] = {"a", "b", "c", "d"};
+    pthread_t threads[4];
+    begin();
+    wrap_watch(wrapped, WRAP_WRITES | WRAP_SYNCS, be_slow, NULL);
+    for (int i = 0; i < 4; i++) CHECK_EQ(pthread_create(&threads[i], NULL, append_large, names[i]), 0);
+    for (int i = 0; i < 4; i++) CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    CHECK_EQ(figures_now().events, 240);
     end();
 }
