@@ -176,7 +176,7 @@ static bool check_link(walk *at, const tally_core *core, const uint8_t *hash, ta
         (*link)->first_position = core->position;
         (*link)->first_offset = chunk->offset;
         memcpy((*link)->first_prev, core->stream_prev, TALLY_DIGEST_BYTES);
-        (*link)->names = tally_index_stream(&at->checks->index_secret, stream);
+        (*link)->index = tally_index_stream_of(&at->checks->index_secret, stream);
     } else if (core->version != (*link)->next_version) {
         return wrong(at, TALLY_REASON_LINK_BROKEN, core->position, "its version does not go on in its stream");
     } else if (memcmp(core->stream_prev, (*link)->last_hash, TALLY_DIGEST_BYTES) != 0) {
@@ -268,9 +268,14 @@ static bool check_full(walk *at, const tally_frame *frame, const tally_core *cor
     if (!check_body(at, frame, core, &body) || !check_data(at, frame, core, &body)) return false;
     if (!check_link(at, core, hash, body.stream, &link)) return false;
     if ((core->flags & TALLY_CORE_SYSTEM) != 0 && !take_rotation(at, frame, core, &body)) return false;
-    if (at->segment->sealed)
-        tally_index_add(&chunk->sums, &at->checks->index_secret, ordinal, chunk->offset, core->time_us, &body,
-                        link->names);
+    if (!at->segment->sealed) return true;
+    tally_index_event event = {.ordinal = ordinal,
+                               .offset = chunk->offset,
+                               .version = core->version,
+                               .time_us = core->time_us,
+                               .body = &body,
+                               .stream = link->index};
+    tally_index_add(&chunk->sums, &chunk->types, &at->checks->index_secret, at->segment->header.salt, &event);
     return true;
 }
 

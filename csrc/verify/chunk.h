@@ -73,6 +73,7 @@ typedef struct tally_chunk {
     size_t rotation_count, rotation_capacity;
     tally_links links;
     tally_index_sums sums;
+    tally_index_types types;
     tally_tile_window tiles;
     tally_bad bad;
     tally_status status; /* of the system */

@@ -10,6 +10,7 @@
 
 #include "log/lookup.h"
 #include "proof/digest.h"
+#include "verify/index.h"
 
 typedef struct tally_stream_key {
     uint64_t a, b;
@@ -27,7 +28,7 @@ typedef struct tally_link {
     uint8_t first_prev[TALLY_DIGEST_BYTES];
     uint64_t next_version;
     uint8_t last_hash[TALLY_DIGEST_BYTES];
-    uint64_t names; /* what index.h makes of the stream and its prefixes */
+    tally_index_stream index;
 } tally_link;
 
 typedef struct tally_links {
