@@ -148,6 +148,7 @@ static tally_status run(tally_crew *crew, tally_joining *joining, uint32_t threa
     tally_status status = lead(crew, joining, step, context, error);
     unlock(crew);
     for (uint32_t i = 0; i < started; i++) platform->join_thread(platform->context, ids[i]);
+    atomic_store(&crew->checks->stop, false);
     return status;
 }
 

@@ -367,18 +367,30 @@ tally_status tally_joining_chunk(tally_joining *joining, tally_chunk *chunk, boo
     return last && !joining->finished ? leave_segment(joining, error) : TALLY_OK;
 }
 
+/* What a key has signed says more than a hint that the log was longer. */
+static tally_status prefer_heads(tally_joining *joining, tally_error *error)
+{
+    tally_bad bad = {.reason = TALLY_REASON_NONE};
+    tally_status status = tally_judged_heads_finish(joining->heads, joining->position, &bad, error);
+    if (bad.reason == TALLY_REASON_CHECKPOINT_NOT_REACHED || bad.reason == TALLY_REASON_ROLLED_BACK) joining->bad = bad;
+    return status;
+}
+
 tally_status tally_joining_finish(tally_joining *joining, tally_error *error)
 {
     tally_bad bad = {.reason = TALLY_REASON_NONE};
-    if (joining->bad.reason != TALLY_REASON_NONE) {
-        if (joining->leaf_differs && joining->leaf_at < joining->bad.place && joining->bad.reason != TALLY_REASON_CORE_CHANGED)
-            event_is_changed(joining, joining->bad.place);
+    bool suspected = joining->leaf_differs && joining->leaf_at < joining->position;
+    if (joining->bad.reason == TALLY_REASON_CORE_CHANGED || joining->bad.reason == TALLY_REASON_INDEX_WRONG)
+        return TALLY_OK;
+    if (suspected) {
+        event_is_changed(joining, joining->position);
         return TALLY_OK;
     }
+    if (joining->bad.reason == TALLY_REASON_TAIL_TRUNCATED) return prefer_heads(joining, error);
+    if (joining->bad.reason != TALLY_REASON_NONE) return TALLY_OK;
     tally_status status = tally_judged_heads_finish(joining->heads, joining->position, &bad, error);
     if (status != TALLY_OK) return status;
-    if (joining->leaf_differs) event_is_changed(joining, joining->position);
-    else if (bad.reason != TALLY_REASON_NONE) joining->bad = bad;
+    if (bad.reason != TALLY_REASON_NONE) joining->bad = bad;
     else if (joining->node_differs) tile_is_wrong(joining, joining->node_level, joining->node_index, joining->position);
     return TALLY_OK;
 }
