@@ -67,15 +67,10 @@ static tally_status look_behind(tally_joining *joining, tally_error *error)
     chunk.begin = joining->offset;
     chunk.from_position = joining->position;
     chunk.from_commit = joining->commit;
-    chunk.last_time = joining->time;
     tally_status status = tally_file_size(segment->folder, segment->name, segment->file, &chunk.limit, error);
     if (status != TALLY_OK) return status == TALLY_E_NO_MEMORY ? status : TALLY_OK;
     tally_chunk_walk(&chunk, checks);
-    joining->bad = chunk.bad;
-    if (joining->bad.reason == TALLY_REASON_NONE && chunk.any_event && joining->time_known &&
-        tally_moment_compare(chunk.first_time, joining->time) < 0)
-        tally_bad_set(&joining->bad, TALLY_REASON_ORDER_CHANGED, joining->position, joining->position, segment->name,
-                      chunk.first_event_offset, "its time lies before that of the event before it");
+    tally_joining_behind(joining, &chunk);
     tally_chunk_free(&chunk, checks->platform);
     if (chunk.status == TALLY_OK) return TALLY_OK;
     if (error != NULL) *error = chunk.error;

@@ -347,6 +347,12 @@ static tally_status take_chunk(tally_joining *joining, const tally_chunk *chunk,
     return TALLY_OK;
 }
 
+void tally_joining_behind(tally_joining *joining, const tally_chunk *chunk)
+{
+    joining->bad = chunk->bad;
+    check_seam(joining, chunk);
+}
+
 tally_status tally_joining_chunk(tally_joining *joining, tally_chunk *chunk, bool last, tally_error *error)
 {
     tally_status status = TALLY_OK;

@@ -48,6 +48,8 @@ void tally_joining_end(tally_joining *joining);
 /* The next chunk; walked again when it does not begin where it has to. `last` of its segment. Ends the work when
  * joining->bad has a reason, or joining->finished. */
 tally_status tally_joining_chunk(tally_joining *joining, tally_chunk *chunk, bool last, tally_error *error);
+/* A chunk that lies beyond the end: only what is wrong with it. */
+void tally_joining_behind(tally_joining *joining, const tally_chunk *chunk);
 /* Behind the last one: heads that are not reached, suspicions that nobody has lifted. */
 tally_status tally_joining_finish(tally_joining *joining, tally_error *error);
 
