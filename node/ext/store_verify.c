@@ -38,10 +38,8 @@ static void verify_run(node_job *job)
 
 static bool set_bad_place(napi_env env, napi_value object, const tally_verify_report *report)
 {
-    bool done = true;
-    if (report->reason != TALLY_REASON_NONE) {
-        done = shim_set(env, object, "reason", shim_text(env, tally_reason_name(report->reason), NAPI_AUTO_LENGTH));
-    }
+    napi_value reason = shim_text(env, tally_reason_name(report->reason), NAPI_AUTO_LENGTH);
+    bool done = shim_set(env, object, "reason", reason);
     if (done && report->position != TALLY_POSITION_NONE && !report->intact) {
         done = shim_set_count(env, object, "position", report->position);
     }

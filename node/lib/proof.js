@@ -7,7 +7,7 @@ const { inspect } = require('node:util');
 
 const { ArgumentError, OptionError } = require('./errors');
 const { binding } = require('./native');
-const { choice, readOptions } = require('./options');
+const { flag, readOptions } = require('./options');
 const { Codecs, checkCodec, checkCodecs } = require('./storeCodec');
 const { eventsOf } = require('./storeEvent');
 const { position } = require('./storeOptions');
@@ -20,16 +20,17 @@ const CORE_BYTES = 112;
 /** A Date ends here; a witness may state any time. */
 const LATEST_MS = 8.64e15;
 
-const kinds = ['log', 'witness'];
+const OF_LOG = 0;
+const OF_WITNESS = 1;
 
 /* -------------------------------------------------------------------------------------------------- keys */
 
-const keyChecks = { kind: choice(...kinds) };
+const keyChecks = { witness: flag };
 
 function makeKey(name, options) {
-  const { kind = 'log' } = readOptions(options, keyChecks, 'makeKey');
-  const [privateKey, made] = binding.keyMake([textBytes(name, 'the name')], kinds.indexOf(kind));
-  return { privateKey, publicKey: made };
+  const { witness = false } = readOptions(options, keyChecks, 'makeKey');
+  const pair = binding.keyMake([textBytes(name, 'the name')], witness ? OF_WITNESS : OF_LOG);
+  return { privateKey: pair[0], publicKey: pair[1] };
 }
 
 function publicKey(privateKey) {

@@ -45,18 +45,20 @@ function keys(value, name) {
   return Array.from(value, (each, i) => textBytes(each, `${name}[${i}]`));
 }
 
-const policyChecks = { keys, witnesses: keys, witnessesNeeded: integer(0, 0xffffffff), origin: textBytes };
+const policyChecks = { keys, witnesses: keys, needed: integer(0, 0xffffffff), origin: textBytes };
 
-/** A public key, several, or {keys, witnesses, witnessesNeeded, origin}; as the addon takes it. */
+/** A public key, several, or {keys, witnesses, needed, origin}; as the addon takes it. */
 function readPolicy(value, name = 'the policy') {
   const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value) && !isBytes(value);
   const read = isPlain ? readOptions(value, policyChecks, name) : { keys: keys(value, 'the public key') };
-  const { witnesses = [], witnessesNeeded = 0, origin = none } = read;
+  const { witnesses = [], origin = none } = read;
+  // Who names witnesses wants all of them, unless he says how many.
+  const { needed = witnesses.length } = read;
   const known = read.keys ?? [];
   if (known.length === 0) throw new ArgumentError(`${name} has no keys`, { hint: 'pass the public key of the log' });
   const tooMany = known.length + witnesses.length > 4096;
   if (tooMany) throw new LengthError(`${name} has ${known.length + witnesses.length} keys; at most 4096`);
-  return { texts: [origin, ...known, ...witnesses], keyCount: known.length, needed: witnessesNeeded, known };
+  return { texts: [origin, ...known, ...witnesses], keyCount: known.length, needed, known };
 }
 
 module.exports = { none, textBytes, hashBytes, hashesBytes, storedBytes, keys, readPolicy };

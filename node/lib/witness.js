@@ -2,8 +2,8 @@
 
 // Witnesses: others who sign a checkpoint too, when it extends what they signed before. See types/proof.d.ts.
 
-const { FormatError, IoError, RollbackError, TimeoutError } = require('./errors');
-const { ArgumentError, OutOfRangeError } = require('./errors');
+const { ArgumentError, FormatError, IoError, LimitError, OutOfRangeError } = require('./errors');
+const { RollbackError, TimeoutError } = require('./errors');
 const { binding } = require('./native');
 const { abortSignal, flag, integer, readOptions, show, timeoutMs } = require('./options');
 const { readCheckpoint } = require('./proof');
@@ -17,7 +17,8 @@ const outcomes = [undefined, SIGNED, BEHIND, 'refused', 'try-later'];
 /** No answer is longer than a note. */
 const ANSWER_BYTES = 65536;
 /** It may say another size, and meanwhile have signed for somebody else. */
-const ROUNDS = 3;
+const ROUNDS = 4;
+const TIMEOUT_MS = 10_000;
 
 const httpStatus = integer(0, 999);
 
@@ -94,12 +95,12 @@ async function bodyOf(response) {
 }
 
 /** One request. It ends by the signal, by the time, or with [HTTP status, body]. */
-async function post(address, body, { signal, timeoutMs: limit }) {
+async function post(address, body, { signal, timeoutMs: limit = TIMEOUT_MS }) {
   const ender = new AbortController();
   const abort = () => ender.abort(signal.reason);
   const late = () => ender.abort(new TimeoutError(`the witness ${address.host} did not answer in time`));
   signal?.addEventListener('abort', abort, { once: true });
-  const timer = limit === undefined ? undefined : setTimeout(late, limit);
+  const timer = setTimeout(late, limit);
   try {
     // Where the answer comes from is a matter of trust: no redirects.
     const options = { method: 'POST', body, redirect: 'error', signal: ender.signal };
@@ -160,10 +161,10 @@ async function askWitness(url, store, witnesses, options) {
     const answer = witnessAnswer(status, answered, note, texts);
     if (answer.outcome === BEHIND) {
       const next = nextSize(store, address, answer, { size, oldSize });
-      if (next !== undefined && round < ROUNDS) {
-        oldSize = next;
-        continue;
-      }
+      if (next === undefined) return answer;
+      if (round === ROUNDS) throw new LimitError(`the witness ${address.host} named another size ${ROUNDS} times`);
+      oldSize = next;
+      continue;
     }
     if (answer.outcome === SIGNED) {
       sizes.set(address.href, size);

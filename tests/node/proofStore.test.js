@@ -338,7 +338,7 @@ describe('signing', () => {
       [{ keyText: '' }, 'TALLY_E_ARGUMENT'],
       [{ keyText: 'no key' }, 'TALLY_E_KEY'],
       [{ keyText: makeKey('other/x').privateKey }, 'TALLY_E_ORIGIN'],
-      [{ keyText: makeKey(origin, { kind: 'witness' }).privateKey }, 'TALLY_E_KEY'],
+      [{ keyText: makeKey(origin, { witness: true }).privateKey }, 'TALLY_E_KEY'],
       [{ keyText: {} }, 'TALLY_E_ARGUMENT'],
       [{ keyPath, verifyKeys: ['x'] }, 'TALLY_E_KEY'],
       [{ keyPath, verifyKeys: Array(17).fill('x') }, 'TALLY_E_LIMIT'],
@@ -447,7 +447,7 @@ describe('cosigned notes', () => {
     'are kept when they are this log’s',
     withSigned(async (store) => {
       store.appendSync('s', 't', 1);
-      const witness = makeKey('witness.example/w', { kind: 'witness' });
+      const witness = makeKey('witness.example/w', { witness: true });
       const note = store.checkpointSync();
       const line = cosign(note, witness.privateKey);
       await store.keepNote(note + line, witness.publicKey);

@@ -64,7 +64,7 @@ void (async () => {
   const report = await store.verify({ mode: 'quick', keys: 'k', since: 'note', threads: 2, signal, onProgress });
   expectType<VerifyReport>(report);
   expectType<boolean>(report.intact);
-  expectType<Reason | undefined>(report.reason);
+  expectType<Reason>(report.reason);
   expectType<VerifyReport>(await verify(new URL('file:///x'), { keys: ['k'] }));
   expectType<VerifyReport>(verifySync('x', { mode: 'full' }));
   expectType<WitnessAnswer>(await askWitness('https://w', store, 'w', { signal, timeoutMs: 5, keep: false }));
@@ -79,10 +79,10 @@ void (async () => {
   store.rotateKey({ mirror: () => {} });
 });
 
-expectType<KeyPair>(makeKey('a/b', { kind: 'witness' }));
+expectType<KeyPair>(makeKey('a/b', { witness: true }));
 expectType<string>(publicKey(Buffer.from('x')));
 expectType<Checkpoint>(readCheckpoint('note'));
-expectType<VerifiedCheckpoint>(verifyCheckpoint('note', { keys: 'k', witnesses: ['w'], witnessesNeeded: 1 }));
+expectType<VerifiedCheckpoint>(verifyCheckpoint('note', { keys: 'k', witnesses: ['w'], needed: 1 }));
 expectType<Date | undefined>(verifyCheckpoint('note', 'k').signatures.witnessed);
 expectType<string>(merkleRoot(['ab', new Uint8Array(32)]));
 expectType<void>(verifyInclusion('leaf', 0, 1, [], 'root'));

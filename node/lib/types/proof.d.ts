@@ -34,8 +34,11 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
-/** Makes an Ed25519 key pair. For a store's log the name is its origin, `store.signing().origin`. */
-export function makeKey(name: string, options?: { kind?: 'log' | 'witness' | undefined }): KeyPair;
+/**
+ * Makes an Ed25519 key pair. For a store's log the name is its origin, `store.signing().origin`. `witness`: one that
+ * cosigns.
+ */
+export function makeKey(name: string, options?: { witness?: boolean | undefined }): KeyPair;
 /** The public key of a private one. @throws KeyTextError */
 export function publicKey(privateKey: ProofText): string;
 
@@ -45,8 +48,8 @@ export interface ProofPolicy {
   keys: ProofText | readonly ProofText[];
   /** Public keys of witnesses … */
   witnesses?: ProofText | readonly ProofText[] | undefined;
-  /** … and how many of them must have signed. Default 0: they are only counted. */
-  witnessesNeeded?: number | undefined;
+  /** … and how many of them must have signed. Default: all; 0: they are only counted. */
+  needed?: number | undefined;
   /** Default: the name of the key that signed. */
   origin?: string | undefined;
 }
@@ -219,8 +222,9 @@ export interface Consistency {
 
 /* -------------------------------------------------------------------------------------- verifying a log */
 
-/** Why a history is not believed. */
+/** Why a history is not believed; the first bad place decides. */
 export type Reason =
+  | 'none'
   | 'data_changed'
   | 'body_changed'
   | 'core_changed'
@@ -258,8 +262,8 @@ export interface VerifyOptions extends VerifySyncOptions, ProgressOptions {}
 export interface VerifyReport {
   /** Nothing is wrong in what was checked. */
   readonly intact: boolean;
-  /** Of the first bad place. */
-  readonly reason?: Reason;
+  /** Of the first bad place; `none` when it is intact. */
+  readonly reason: Reason;
   /** One sentence. */
   readonly message: string;
   readonly position?: number;
@@ -319,7 +323,7 @@ export interface AskWitnessOptions {
   oldSize?: number | undefined;
   /** Keep the cosigned note in the store. Default true. */
   keep?: boolean | undefined;
-  /** For each request. */
+  /** For each request. Default 10 000. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -328,7 +332,7 @@ export interface AskWitnessOptions {
  * Asks a witness (C2SP tlog-witness) to sign the newest checkpoint, by `fetch`, and keeps what it signed. `url` is
  * the address in front of `/add-checkpoint`. A witness that knows another size is asked again from there.
  * @throws RollbackError the witness has signed another history, or a longer one than there is; IoError it cannot be
- * reached; TimeoutError; SignatureError, UnknownKeyError what it signed is not by `witnesses`
+ * reached; TimeoutError; LimitError it names another size again and again; SignatureError, UnknownKeyError what it signed is not by `witnesses`
  */
 export function askWitness(
   url: string | URL,
