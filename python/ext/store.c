@@ -1,5 +1,5 @@
 /* The Store type: its table of methods, and those that are short. */
-#include "store_shim.h"
+#include "proof_shim.h"
 
 #include <structmember.h>
 
@@ -12,6 +12,7 @@ tally_store *store_handle(py_store *self)
 /* Between a look at the handle and the core's call another thread may have closed the store. */
 PyObject *store_error(py_store *self, tally_status status, const tally_error *detail)
 {
+    if (status == TALLY_E_SIGNATURE && self->voices != NULL && detail != NULL) return voice_error(self, detail);
     bool gone = status == TALLY_E_CLOSED || status == TALLY_E_NULL || status == TALLY_E_HANDLE;
     return gone && store_handle(self) == NULL ? NULL : error_raise(self->state, status, detail);
 }
@@ -86,7 +87,7 @@ static int store_traverse(py_store *self, visitproc visit, void *arg)
     Py_VISIT(self->codec);
     Py_VISIT(self->registry);
     Py_VISIT(self->gates);
-    return 0;
+    return voices_traverse(self, visit, arg);
 }
 
 static int store_clear(py_store *self)
@@ -94,6 +95,7 @@ static int store_clear(py_store *self)
     Py_CLEAR(self->codec);
     Py_CLEAR(self->registry);
     Py_CLEAR(self->gates);
+    voices_clear(self);
     return 0;
 }
 
@@ -106,6 +108,7 @@ static void store_dealloc(py_store *self)
     if (self->bridge != NULL) self->bridge->store = NULL; /* a close inside a handler may still come to its end */
     bridge_drop(self->bridge);
     (void)store_clear(self);
+    voices_free(self);
     Py_CLEAR(self->path);
     type->tp_free(self);
     Py_DECREF(type);
@@ -143,6 +146,14 @@ static PyMethodDef store_methods[] = {
     METHOD("_gate_add", store_gate_add, VECTOR),
     METHOD("_gate_remove", store_gate_remove, METH_O),
     METHOD("_gates", store_gates, METH_NOARGS),
+    METHOD("get_stored", proof_store_get_stored, METH_O),
+    METHOD("rotate_key", proof_store_rotate_key, METH_O),
+    METHOD("_checkpoint", proof_store_checkpoint, METH_NOARGS),
+    METHOD("_prove", proof_store_prove, METH_O),
+    METHOD("_consistency", proof_store_consistency, METH_VARARGS),
+    METHOD("_signing", proof_store_signing, METH_NOARGS),
+    METHOD("_keep_note", proof_store_keep_note, METH_VARARGS),
+    METHOD("_verify", proof_store_verify, VECTOR),
     METHOD("_submit", store_submit, VECTOR),
     METHOD("_submit_many", store_submit_many, VECTOR),
     METHOD("_submit_wait", store_submit_wait, VECTOR),

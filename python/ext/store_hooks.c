@@ -15,8 +15,8 @@ THREAD_LOCAL PyObject *hooks_exception;
 void hooks_enter(void) { hooks_depth++; }
 void hooks_leave(void) { hooks_depth--; }
 
-/* Steals the reference. The first one counts. */
-static void keep_exception(PyObject *exception, PyObject *about)
+/* The first one counts. */
+void hooks_keep(PyObject *exception, PyObject *about)
 {
     if (hooks_depth != 0 && hooks_exception == NULL) {
         hooks_exception = exception;
@@ -85,7 +85,7 @@ static void tell(py_store *store, const tally_event *lent)
     PyObject *kind = event == NULL ? NULL : text_object(lent->type);
     PyObject *told = kind == NULL ? NULL : PyObject_CallMethod(registry, "notify", "OO", event, kind);
     if (told == NULL && PyErr_ExceptionMatches(PyExc_Exception)) PyErr_WriteUnraisable(registry);
-    else if (told == NULL) keep_exception(error_fetch(), registry);
+    else if (told == NULL) hooks_keep(error_fetch(), registry);
     Py_XDECREF(told);
     Py_XDECREF(kind);
     Py_XDECREF(event);
@@ -211,7 +211,7 @@ static int32_t ask(py_store *store, const gate *self, const tally_draft *drafts,
     if (answer == NULL) {
         PyObject *exception = error_fetch();
         fill_refusal(store, exception, refusal);
-        keep_exception(exception, function != NULL ? function : Py_None);
+        hooks_keep(exception, function != NULL ? function : Py_None);
     }
     Py_XDECREF(function);
     Py_XDECREF(answer);

@@ -1,5 +1,5 @@
 /* The store's part of the module: its types, its state, and its functions. */
-#include "store_shim.h"
+#include "proof_shim.h"
 
 static PyMethodDef store_functions[] = {
     {"open", (PyCFunction)(void (*)(void))store_open, METH_FASTCALL | METH_KEYWORDS, NULL},
@@ -44,7 +44,9 @@ int store_ready(PyObject *module, module_state *state)
     if (intern(append_names, 0, APPEND_VALUES, store->names) < 0 ||
         intern(levels, TALLY_BUFFERED, TALLY_DURABLE + 1, store->levels) < 0 || add_types(module, store) < 0)
         return -1;
-    return PyModule_AddFunctions(module, store_functions);
+    if (PyModule_AddFunctions(module, store_functions) < 0 || PyModule_AddFunctions(module, proof_functions) < 0)
+        return -1;
+    return PyModule_AddFunctions(module, witness_functions);
 }
 
 int store_traverse_state(const store_state *store, visitproc visit, void *arg)

@@ -1,5 +1,5 @@
 /* The ends of a Store: opening with checked options, closing, and being forgotten. */
-#include "store_shim.h"
+#include "proof_shim.h"
 
 enum {
     OPEN_PATH,
@@ -20,6 +20,7 @@ enum {
     OPEN_SYNC_INTERVAL,
     OPEN_KEY_EVENTS,
     OPEN_KEY_AGE,
+    OPEN_SIGNING,
     OPEN_VALUES
 };
 
@@ -42,6 +43,7 @@ static const char *const open_names[OPEN_VALUES + 1] = {
     [OPEN_SYNC_INTERVAL] = "sync_interval",
     [OPEN_KEY_EVENTS] = "key_events",
     [OPEN_KEY_AGE] = "key_age",
+    [OPEN_SIGNING] = "signing",
 };
 
 /* ---------------------------------------------------------------------------------------- options */
@@ -155,11 +157,13 @@ static int store_open_at(py_store *self, PyObject *path, const tally_store_optio
     return -1;
 }
 
-static PyObject *store_from(module_state *state, PyObject *const *values)
+/* With `signing` taken, or zero. */
+static PyObject *store_from(module_state *state, PyObject *const *values, proof_signing *signing)
 {
     tally_registry_host host = {
         .size = sizeof host, .user_data = state->home, .leave = gil_leave, .enter = gil_return, .log = failure_log};
     tally_store_options options = {.size = sizeof options, .host = &host};
+    if (signing->parts != NULL) options.signing = &signing->signing;
     if (take_choices(state, values, &options) < 0 || take_limits(state, values, &options) < 0) return NULL;
     PyObject *path = value_path(values[OPEN_PATH]);
     if (path == NULL) return NULL;
@@ -167,6 +171,7 @@ static PyObject *store_from(module_state *state, PyObject *const *values)
     if (self != NULL &&
         (value_level(state, values[OPEN_DURABILITY], &self->durability) < 0 || store_open_at(self, path, &options) < 0))
         Py_CLEAR(self);
+    if (self != NULL) proof_signing_keep(self, signing);
     Py_DECREF(path);
     return (PyObject *)self;
 }
@@ -177,7 +182,11 @@ PyObject *store_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs, 
     module_state *state = PyModule_GetState(module);
     PyObject *values[OPEN_VALUES];
     if (arguments_vector(state, &signature, args, nargs, kwnames, values) < 0) return NULL;
-    PyObject *self = store_from(state, values);
+    proof_signing signing = {.parts = NULL};
+    PyObject *given = values[OPEN_SIGNING];
+    if (given != NULL && given != Py_None && proof_signing_take(state, given, &signing) < 0) return NULL;
+    PyObject *self = store_from(state, values, &signing);
+    proof_signing_drop(&signing);
     PyObject *known = self == NULL ? NULL : helper_call(state, "store_opened", "(O)", self);
     if (self != NULL && known == NULL) Py_CLEAR(self);
     Py_XDECREF(known);
@@ -209,6 +218,9 @@ PyObject *store_close(py_store *self, PyObject *unused)
 {
     (void)unused;
     bool first = self->handle != NULL;
+    if (first && voice_inside())
+        return error_raise_text(self->state, TALLY_E_WOULD_BLOCK,
+                                "a store cannot be closed inside a callback of its signer");
     tally_store *handle = first ? self->handle : self->closing;
     if (handle == NULL) Py_RETURN_NONE;
     if (first) {
@@ -220,8 +232,9 @@ PyObject *store_close(py_store *self, PyObject *unused)
     tally_error none = {.status = TALLY_OK};
     hooks_enter();
     void *token = gil_leave(NULL);
-    (void)tally_store_close(&handle);
+    tally_status status = tally_store_close(&handle);
     gil_return(NULL, token);
+    if (status != TALLY_OK || tally_registry_depth() != 0) self->late = true;
     hooks_leave();
     if (first) self->closing = NULL;
     return hooks_answer(self, TALLY_OK, &none) < 0 ? NULL : Py_NewRef(Py_None);

@@ -269,6 +269,8 @@ void hooks_leave(void);
 /* After such a call: raises what a hook raised that must reach the caller, or the class of `status`.
  * 0 when there is neither. */
 int hooks_answer(struct py_store *self, tally_status status, const tally_error *error);
+/* Keeps what is no Exception for the caller of this thread, or reports it; steals it. */
+void hooks_keep(PyObject *exception, PyObject *about);
 
 /* --------------------------------------------------------------------------------------- store.c */
 
@@ -285,7 +287,9 @@ typedef struct py_store {
     store_bridge *bridge;
     uint32_t durability; /* of appends that say nothing */
     uint32_t mode;
-    Py_ssize_t lending; /* readers that copy what they were lent */
+    Py_ssize_t lending;         /* readers that copy what they were lent */
+    struct proof_voice *voices; /* callbacks of its signer, see proof_signing.c */
+    bool late;                  /* closed where the core could not come to an end at once */
     PyObject *weak_references;
 } py_store;
 
@@ -345,6 +349,18 @@ PyObject *store_gate_remove(py_store *self, PyObject *number);
 PyObject *store_gates(py_store *self, PyObject *unused);
 
 /* store_upkeep.c */
+typedef struct upkeep {
+    module_state *state;
+    PyObject *progress; /* callable or None */
+    PyObject *finding;
+    PyObject *exception; /* what ended the work */
+} upkeep;
+
+int upkeep_check_progress(PyObject *progress);
+/* The core's tally_progress; its user_data is the upkeep. */
+int32_t upkeep_progress(void *user_data, uint64_t done, uint64_t total);
+/* `result`, or NULL: what a callback raised counts more than the core's status. */
+PyObject *upkeep_answer(upkeep *self, tally_status status, const tally_error *error, PyObject *result);
 STORE_VECTOR_METHOD(store_backup);
 PyObject *upkeep_fsck(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 PyObject *upkeep_salvage(PyObject *module, PyObject *const *args, Py_ssize_t nargs);

@@ -1,13 +1,6 @@
 /* backup, fsck and salvage: long work, with progress and findings told to Python, and ended by Ctrl-C. */
 #include "store_shim.h"
 
-typedef struct upkeep {
-    module_state *state;
-    PyObject *progress; /* callable or None */
-    PyObject *finding;
-    PyObject *exception; /* what ended the work */
-} upkeep;
-
 static int32_t ended_by(upkeep *self, PyObject *answer)
 {
     bool failed = answer == NULL || PyErr_CheckSignals() < 0;
@@ -19,7 +12,7 @@ static int32_t ended_by(upkeep *self, PyObject *answer)
     return 1;
 }
 
-static int32_t on_progress(void *user_data, uint64_t done, uint64_t total)
+int32_t upkeep_progress(void *user_data, uint64_t done, uint64_t total)
 {
     upkeep *self = user_data;
     gil_hold hold;
@@ -50,8 +43,7 @@ static int32_t on_finding(void *user_data, const tally_finding *finding)
     return ended;
 }
 
-/* The core's status as None or an exception; what a callback raised counts more. */
-static PyObject *upkeep_answer(upkeep *self, tally_status status, const tally_error *error, PyObject *result)
+PyObject *upkeep_answer(upkeep *self, tally_status status, const tally_error *error, PyObject *result)
 {
     if (self->exception == NULL && status == TALLY_OK) return result;
     Py_XDECREF(result);
@@ -60,7 +52,7 @@ static PyObject *upkeep_answer(upkeep *self, tally_status status, const tally_er
     return NULL;
 }
 
-static int check_progress(PyObject *progress)
+int upkeep_check_progress(PyObject *progress)
 {
     if (progress == Py_None || PyCallable_Check(progress)) return 0;
     PyErr_Format(PyExc_TypeError, "progress is called with (done, total), not %.100s", Py_TYPE(progress)->tp_name);
@@ -73,13 +65,13 @@ STORE_VECTOR_METHOD(store_backup)
     static const char *const names[] = {"path", "progress", NULL};
     static const py_signature signature = {"_backup", 2, 2, names};
     PyObject *values[2];
-    if (arguments_vector(self->state, &signature, args, nargs, kwnames, values) < 0 || check_progress(values[1]) < 0 ||
-        store_handle(self) == NULL)
+    if (arguments_vector(self->state, &signature, args, nargs, kwnames, values) < 0 ||
+        upkeep_check_progress(values[1]) < 0 || store_handle(self) == NULL)
         return NULL;
     PyObject *path = value_path(values[0]);
     if (path == NULL) return NULL;
     upkeep work = {.state = self->state, .progress = values[1]};
-    tally_upkeep_options options = {.size = sizeof options, .progress = on_progress, .user_data = &work};
+    tally_upkeep_options options = {.size = sizeof options, .progress = upkeep_progress, .user_data = &work};
     tally_backup_report report = {0};
     tally_error error;
     void *token = gil_leave(NULL);
@@ -96,10 +88,10 @@ STORE_VECTOR_METHOD(store_backup)
 PyObject *upkeep_fsck(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     if (nargs != 3) return PyErr_Format(PyExc_TypeError, "_fsck takes 3 arguments, not %zd", nargs);
-    PyObject *path = check_progress(args[2]) < 0 ? NULL : value_path(args[0]);
+    PyObject *path = upkeep_check_progress(args[2]) < 0 ? NULL : value_path(args[0]);
     if (path == NULL) return NULL;
     upkeep work = {.state = PyModule_GetState(module), .progress = args[2], .finding = args[1]};
-    tally_upkeep_options options = {.size = sizeof options, .progress = on_progress, .user_data = &work};
+    tally_upkeep_options options = {.size = sizeof options, .progress = upkeep_progress, .user_data = &work};
     tally_fsck_report report = {0};
     tally_error error;
     void *token = gil_leave(NULL);
@@ -118,7 +110,7 @@ PyObject *upkeep_fsck(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 static tally_status salvage_between(PyObject *from, PyObject *to, upkeep *work, tally_salvage_report *report,
                                     tally_error *error)
 {
-    tally_upkeep_options options = {.size = sizeof options, .progress = on_progress, .user_data = work};
+    tally_upkeep_options options = {.size = sizeof options, .progress = upkeep_progress, .user_data = work};
     void *token = gil_leave(NULL);
     tally_status status = tally_salvage(PyBytes_AS_STRING(from), (size_t)PyBytes_GET_SIZE(from), PyBytes_AS_STRING(to),
                                         (size_t)PyBytes_GET_SIZE(to), &options, report, error);
@@ -130,7 +122,7 @@ static tally_status salvage_between(PyObject *from, PyObject *to, upkeep *work, 
 PyObject *upkeep_salvage(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     if (nargs != 3) return PyErr_Format(PyExc_TypeError, "_salvage takes 3 arguments, not %zd", nargs);
-    PyObject *from = check_progress(args[2]) < 0 ? NULL : value_path(args[0]);
+    PyObject *from = upkeep_check_progress(args[2]) < 0 ? NULL : value_path(args[0]);
     PyObject *to = from == NULL ? NULL : value_path(args[1]);
     PyObject *result = NULL;
     if (to != NULL) {

@@ -57,10 +57,33 @@ from ._core import (
 from ._delivery import Delivery
 from ._events import Events
 from ._gates import Draft
+from ._proofs import (
+    Checkpoint,
+    Consistency,
+    Key,
+    Policy,
+    Proof,
+    Proven,
+    Report,
+    Signed,
+    Signing,
+    SigningState,
+    SignRequest,
+    make_key,
+    merkle_root,
+    public_key,
+    read_checkpoint,
+    verify,
+    verify_checkpoint,
+    verify_consistency,
+    verify_inclusion,
+    verify_proof,
+)
 from ._reading import EventList
 from ._scopes import Edit, Guard
 from ._store import Ancestors, Condition
 from ._upkeep import BackupReport, Finding, FsckReport, SalvageReport, fsck, salvage
+from ._witness import WitnessAnswer, ask_witness, cosign, witness_answer, witness_request
 from .errors import *  # noqa: F403
 from .errors import TallyError
 
@@ -77,7 +100,9 @@ __all__ = [
     "BackupReport",
     "Batch",
     "Capture",
+    "Checkpoint",
     "Condition",
+    "Consistency",
     "Counter",
     "Delivery",
     "Draft",
@@ -91,18 +116,27 @@ __all__ = [
     "Guard",
     "HandlerId",
     "HandlerInfo",
+    "Key",
     "Listed",
     "Mask",
     "Notified",
     "Pending",
+    "Policy",
+    "Proof",
+    "Proven",
     "Reader",
     "Receipt",
     "Recovery",
     "Registry",
+    "Report",
     "Ring",
     "RingCounts",
     "RingEvent",
     "SalvageReport",
+    "SignRequest",
+    "Signed",
+    "Signing",
+    "SigningState",
     "Statistics",
     "Stop",
     "Store",
@@ -111,14 +145,28 @@ __all__ = [
     "StreamHead",
     "TallyError",
     "Watermarks",
+    "WitnessAnswer",
+    "ask_witness",
     "capture",
+    "cosign",
     "depth",
     "errors",
     "fsck",
     "get_include",
+    "make_key",
+    "merkle_root",
     "open",
+    "public_key",
+    "read_checkpoint",
     "reclaim",
     "salvage",
+    "verify",
+    "verify_checkpoint",
+    "verify_consistency",
+    "verify_inclusion",
+    "verify_proof",
+    "witness_answer",
+    "witness_request",
 ]
 
 # From then on no thread of C comes in; what was counted and not yet logged is logged before.

@@ -20,7 +20,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from . import _core, _log, _reading, _upkeep
+from . import _core, _log, _proofs, _reading, _upkeep, _witness
 from ._batch import Drafts
 from ._core import Event, Listed, Reader, Receipt, Registry, Store, StoreInfo, StoreStatistics, StreamHead, Watermarks
 from ._store import Ancestors, batch_options
@@ -39,7 +39,10 @@ if TYPE_CHECKING:
         HandlerOptions,
         OpenOptions,
         QueryOptions,
+        VerifyOptions,
+        WitnessOptions,
     )
+    from ._proofs import Mode, Text
 
 _THREADS = 4
 _FIRST_PAGE, _PAGE_MAX = 32, 512
@@ -355,6 +358,45 @@ class AsyncStore:
         """As Store.remove_gate."""
         return self._store.remove_gate(function)
 
+    # --------------------------------------------------------------------------------------- proving
+
+    async def signing(self) -> _proofs.SigningState:
+        """As Store.signing."""
+        return self._store.signing()
+
+    async def checkpoint(self) -> _proofs.Checkpoint:
+        """As Store.checkpoint."""
+        head: _proofs.Checkpoint = await self._run(self._store.checkpoint)
+        return head
+
+    async def prove(self, position: int | Event | Receipt, /) -> _proofs.Proof:
+        """As Store.prove."""
+        proof: _proofs.Proof = await self._run(self._store.prove, position)
+        return proof
+
+    async def consistency(self, old: int | _proofs.Checkpoint, new: int | _proofs.Checkpoint, /) -> _proofs.Consistency:
+        """As Store.consistency."""
+        proof: _proofs.Consistency = await self._run(self._store.consistency, old, new)
+        return proof
+
+    async def get_stored(self, position: int | Event | Receipt, /) -> bytes:
+        """As Store.get_stored."""
+        stored: bytes = await self._run(self._store.get_stored, position)
+        return stored
+
+    async def keep_note(self, note: "Text | _proofs.Checkpoint", witnesses: "Text | Iterable[Text]" = ()) -> None:
+        """As Store.keep_note."""
+        await self._run(self._store.keep_note, note, witnesses)
+
+    async def rotate_key(self, signing: _proofs.Signing, /) -> None:
+        """As Store.rotate_key."""
+        await self._run(self._store.rotate_key, signing)
+
+    async def verify(self, mode: "Mode" = "full", **options: "Unpack[VerifyOptions]") -> _proofs.Report:
+        """As Store.verify; `progress` is called in a thread. Cancelling ends the work."""
+        self._check()
+        return await _verify(self._executor, partial(self._store.verify, mode), dict(options))
+
     # --------------------------------------------------------------------------------------- looking
 
     async def stats(self) -> StoreStatistics:
@@ -483,6 +525,54 @@ def _tell(registry: Registry, event: Event) -> None:
         registry.notify(event, event.type)
     except Exception as error:
         _log.late("the handlers of a store", error)
+
+
+class _Stopped(Exception):
+    pass
+
+
+async def _verify(executor: Any, call: Callable[..., Any], options: dict[str, Any]) -> _proofs.Report:
+    """In a thread, which ends soon after the task was cancelled."""
+    progress, stopped = options.get("progress"), False
+
+    def go_on(done: int, total: int) -> None:
+        if stopped:
+            raise _Stopped
+        if progress is not None:
+            progress(done, total)
+
+    if progress is None or callable(progress):
+        options["progress"] = go_on
+    work = asyncio.get_running_loop().run_in_executor(executor, partial(call, **options))
+    try:
+        report: _proofs.Report = await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stopped = True
+        work.add_done_callback(_forget)
+        raise
+    return report
+
+
+def _forget(work: "asyncio.Future[Any]") -> None:
+    if not work.cancelled():
+        work.exception()
+
+
+async def verify(
+    path: "str | bytes | os.PathLike[str] | os.PathLike[bytes]",
+    mode: "Mode" = "full",
+    **options: "Unpack[VerifyOptions]",
+) -> _proofs.Report:
+    """As tallystick.verify; `progress` is called in a thread. Cancelling ends the work."""
+    return await _verify(None, partial(_proofs.verify, path, mode), dict(options))
+
+
+async def ask_witness(
+    url: str, store: AsyncStore, witnesses: "Text | Iterable[Text]", **options: "Unpack[WitnessOptions]"
+) -> _witness.WitnessAnswer:
+    """As tallystick.ask_witness, in a thread."""
+    answer: _witness.WitnessAnswer = await store._run(_witness.ask_witness, url, store._store, witnesses, **options)
+    return answer
 
 
 class AsyncBatch(Drafts):

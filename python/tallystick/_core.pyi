@@ -26,6 +26,7 @@ from ._batch import Batch
 from ._delivery import Delivery, StandIn
 from ._events import Events
 from ._gates import Draft
+from ._proofs import Checkpoint, Consistency, Proof, Report, Signing, SigningState
 from ._reading import EventList
 from ._scopes import Edit, Guard
 from ._store import Ancestors, Condition
@@ -587,6 +588,7 @@ def open(
     sync_interval: float | timedelta | None = None,
     key_events: int | float | None = None,
     key_age: float | timedelta | None = None,
+    signing: Signing | None = None,
 ) -> Store:
     """Opens the store in the directory `path`.
 
@@ -613,8 +615,11 @@ def open(
             (16 MiB), or when the oldest is so many seconds old (1). math.inf: never by this.
         key_events, key_age: an idempotency key is remembered for so many events (1 000 000) and seconds (7
             days). math.inf: no limit.
+        signing: how its heads are signed and remembered; without it the store is unsigned. A key has the name of
+            the store's origin, so a new store is opened without it once: see Store.signing.
 
-    Raises LockedError when it is open for writing already, DamagedError, FormatError, NotFoundError,
+    Raises RollbackError when the history does not extend what was signed or remembered, OriginError for another
+    log's key, UnsignedError; LockedError when it is open for writing already, DamagedError, FormatError, NotFoundError,
     ExistsError, DeniedError, ClockError.
     """
 
@@ -873,6 +878,59 @@ class Store:
     def remove_gate(self, function: Callable[..., object], /) -> bool:
         """Removes a gate, and returns when no other thread is inside it. False: there was none."""
 
+    # ------------------------------------------------------------------------------------ prove
+
+    def signing(self) -> SigningState:
+        """How its heads stand, and its origin, which is the name that its key must have.
+
+        with tally.open("audit.tally") as store:
+            tally.make_key(store.signing().origin).save("/etc/acme/audit.key")
+        store = tally.open("audit.tally", signing=tally.Signing("/etc/acme/audit.key"))
+        """
+    def checkpoint(self) -> Checkpoint:
+        """The head of the log, made now: syncs, and signs when there is a key. A store that only reads gives the
+        newest one there is, NotFoundError without any.
+
+        Raises RollbackError when this log does not extend what its signer has signed, SignatureError from what a
+        signing callback raised.
+        """
+    def prove(self, position: int | Event | Receipt, /) -> Proof:
+        """A proof, for whoever has the public key, that an event is in this log.
+
+            proof = store.prove(store.append("account/42", "account.opened", {"plan": "pro"}))
+            print(proof.verify(public_key).event.type)
+
+        By the newest signed checkpoint that covers the event; one is made when none does. RangeError for what is
+        not in this log, also a receipt whose event was lost before it was durable; UnsignedError without a key;
+        else as checkpoint.
+        """
+    def consistency(self, old: int | Checkpoint, new: int | Checkpoint, /) -> Consistency:
+        """The proof that the log of a size begins with that of an older one, and both roots. RangeError beyond what
+        is durable; ProofError for a checkpoint that is no head of this log."""
+    def get_stored(self, position: int | Event | Receipt, /) -> bytes:
+        """An event's data as they are stored and bound (salt or nonce in front): what Proof.verify takes."""
+    def keep_note(self, note: str | bytes | Checkpoint, witnesses: str | bytes | Iterable[str | bytes] = ()) -> None:
+        """Keeps a note with cosignatures (see ask_witness). ProofError when it is no head of this log,
+        SignatureError, UnknownKeyError, OriginError."""
+    def rotate_key(self, signing: Signing, /) -> None:
+        """Changes the signing key: an event of stream "$keys" names the new one; the head that covers it and the
+        next carry both signatures, later ones by the old key are unknown. KeyTextError, OriginError."""
+    def verify(
+        self,
+        mode: Literal["full", "quick"] = "full",
+        *,
+        keys: str | bytes | Iterable[str | bytes] = (),
+        since: str | bytes | Checkpoint | None = None,
+        threads: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Report:
+        """Verifies what is durable, while others append; see tallystick.verify. Ctrl-C ends it.
+
+        report = store.verify(keys=public_key)
+        print(report)
+        if not report: ...
+        """
+
     # -------------------------------------------------------------------------------------- look
 
     @property
@@ -902,6 +960,19 @@ class Store:
     ) -> list[Listed]: ...
     def _ancestors(self, position: _Place, limit: int) -> tuple[list[int], str]: ...
     def _backup(self, path: _Path, progress: Callable[[int, int], object] | None) -> tuple[int, int, int]: ...
+    def _signing(self) -> tuple[Any, ...]: ...
+    def _checkpoint(self) -> str: ...
+    def _prove(self, position: _Place, /) -> str: ...
+    def _consistency(self, old_size: int, new_size: int, /) -> tuple[bytes, bytes, tuple[bytes, ...]]: ...
+    def _keep_note(self, note: str | bytes, witnesses: tuple[str | bytes, ...], /) -> None: ...
+    def _verify(
+        self,
+        mode: str,
+        threads: int | None,
+        keys: tuple[str | bytes, ...],
+        since: str | bytes | None,
+        progress: object,
+    ) -> tuple[Any, ...]: ...
     def _gate_add(self, gate: Callable[..., object], name: str | None, record: bool) -> int: ...
     def _gate_remove(self, number: int, /) -> None: ...
     def _gates(self) -> dict[int, Callable[..., object]]: ...
@@ -1243,6 +1314,34 @@ class Completions:
 def _decode(codec: object, content_type: str, raw: bytes, /) -> Any: ...
 def _fsck(path: _Path, finding: Callable[..., object], progress: object, /) -> tuple[int, ...]: ...
 def _salvage(source: _Path, target: _Path, progress: object, /) -> tuple[int, int, int, bool]: ...
+def _key_make(name: str, kind: int, /) -> tuple[str, str]: ...
+def _key_public(private: str | bytes, /) -> str: ...
+def _checkpoint_read(note: str | bytes, /) -> tuple[str, int, bytes]: ...
+def _checkpoint_verify(
+    note: str | bytes, policy: tuple[Any, ...], /
+) -> tuple[str, int, bytes, tuple[int, int, int, int, int]]: ...
+def _merkle_root(leaves: bytes, /) -> bytes: ...
+def _inclusion_verify(leaf: bytes, index: int, size: int, hashes: Iterable[bytes], root: bytes, /) -> None: ...
+def _consistency_verify(
+    old_size: int, old_root: bytes, new_size: int, new_root: bytes, hashes: Iterable[bytes], /
+) -> None: ...
+def _proof_verify(
+    proof: str | bytes, policy: tuple[Any, ...], stored: object, event_hash: bytes | None, codec: object, /
+) -> tuple[int, int, bytes, bytes, Event | None, bool, tuple[int, int, int, int, int]]: ...
+def _witness_cosign(note: str | bytes, private: str | bytes, time: int, /) -> str: ...
+def _witness_request(old_size: int, hashes: Iterable[bytes], note: str | bytes, /) -> str: ...
+def _witness_answer(
+    http_status: int, body: str | bytes, note: str | bytes, witnesses: tuple[str | bytes, ...], /
+) -> tuple[int, int, str]: ...
+def _verify(
+    path: _Path,
+    mode: str,
+    threads: int | None,
+    keys: tuple[str | bytes, ...],
+    since: str | bytes | None,
+    progress: object,
+    /,
+) -> tuple[Any, ...]: ...
 
 version: Final[str]
 

@@ -1,12 +1,13 @@
 """The options of calls that take them as `**options`, for type checkers only: never imported when it runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypedDict
 from uuid import UUID
 
 from ._batch import Pending
 from ._core import Event, Receipt
+from ._proofs import Checkpoint, Signing
 from ._store import Condition
 
 Mode: TypeAlias = Literal["rw", "r", "x", "existing"]
@@ -98,6 +99,24 @@ class HandlerOptions(TypedDict, total=False):
     max_failures: int | None
 
 
+class VerifyOptions(TypedDict, total=False):
+    """Of AsyncStore.verify and aio.verify."""
+
+    keys: str | bytes | Iterable[str | bytes]
+    since: str | bytes | Checkpoint | None
+    threads: int | None
+    progress: Callable[[int, int], object] | None
+
+
+class WitnessOptions(TypedDict, total=False):
+    """Of aio.ask_witness."""
+
+    note: str | bytes | Checkpoint | None
+    old_size: int
+    timeout: float
+    keep: bool
+
+
 class OpenOptions(TypedDict, total=False):
     """Of tallystick.open."""
 
@@ -118,3 +137,4 @@ class OpenOptions(TypedDict, total=False):
     sync_interval: float | timedelta | None
     key_events: int | float | None
     key_age: float | timedelta | None
+    signing: Signing | None

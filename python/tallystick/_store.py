@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from . import _batch, _core, _data, _gates, _reading, _upkeep
+from . import _batch, _core, _data, _gates, _proofs, _reading, _upkeep
 from ._core import Event, Listed, Reader, Store
 from .errors import ClosedError, TimeoutError, unknown_option
 
@@ -150,11 +150,18 @@ def repr_html(self: Store) -> str:
         "durable": f"{marks.durable} of {marks.buffered} events",
         "segments": f"{facts.segments}, {facts.sealed_segments} sealed",
         "files": f"{facts.file_bytes / 1048576:.1f} MiB",
+        "heads": _heads(self),
         "memory": f"{facts.heap_bytes / 1048576:.1f} MiB",
     }
     body = "".join(f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
     last = _reading.EventList(self.read(backwards=True, limit=5))
     return f"{title}<table>{body}</table>{_reading.table(last, len(last)) if last else ''}"
+
+
+def _heads(store: Store) -> str:
+    state = store.signing()
+    guard = "" if state.is_guarded or store.read_only else ", unguarded signer"
+    return f"signed up to {state.signed_size} events{guard}" if state.is_signed else "unsigned"
 
 
 # ----------------------------------------------------------------------------------------------- the end
@@ -185,6 +192,12 @@ _METHODS: dict[type, dict[str, Callable[..., Any]]] = {
         "gate": _gates.gate,
         "remove_gate": _gates.remove_gate,
         "backup": _upkeep.backup,
+        "signing": _proofs.signing,
+        "checkpoint": _proofs.checkpoint,
+        "prove": _proofs.prove,
+        "consistency": _proofs.consistency,
+        "keep_note": _proofs.keep_note,
+        "verify": _proofs.store_verify,
         "_repr_html_": repr_html,
     },
     Reader: {"page": _reading.page, "to_list": _reading.to_list, "to_records": _reading.to_records},

@@ -26,7 +26,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Self, TypeAlias, TypeVar, overload
 
 from . import _core, _log, _scopes
-from ._aio_store import AsyncBatch, AsyncReader, AsyncStore, open
+from ._aio_store import AsyncBatch, AsyncReader, AsyncStore, ask_witness, open, verify
 from ._core import AsyncNotified, Failure, HandlerId, HandlerInfo, Registry, Statistics
 from ._delivery import StandIn, refuse_generator
 from ._events import Events
@@ -35,7 +35,7 @@ from ._scopes import Edit, Guard
 from ._stage import SPARES, Stage
 from .errors import ClosedError, TimeoutError, WouldBlockError
 
-__all__ = ["AsyncBatch", "AsyncHandler", "AsyncReader", "AsyncRegistry", "AsyncStore", "open"]
+__all__ = ["AsyncBatch", "AsyncHandler", "AsyncReader", "AsyncRegistry", "AsyncStore", "ask_witness", "open", "verify"]
 
 _F = TypeVar("_F", bound=Callable[..., object])
 AsyncHandler: TypeAlias = Callable[[Any], Awaitable[object] | object]
