@@ -256,7 +256,8 @@ static bool read_frame(walk *at, bool check, tally_frame *frame)
     tally_status status = check ? tally_frame_decode(at->segment->seed, bytes, available, false, frame, &why)
                                 : tally_frame_find(bytes, available, frame, &why);
     if (status == TALLY_OK) return true;
-    return wrong(at, TALLY_REASON_UNREADABLE, at->chunk->position, why.message);
+    return wrong(at, status == TALLY_E_TRUNCATED ? TALLY_REASON_TAIL_TRUNCATED : TALLY_REASON_UNREADABLE,
+                 at->chunk->position, why.message);
 }
 
 static bool check_full(walk *at, const tally_frame *frame, const tally_core *core, const uint8_t *hash)
@@ -378,7 +379,7 @@ static bool is_zero(const uint8_t *bytes, size_t length)
 /* Neither an event nor a mark. Behind the end of the log zeros are space that was reserved. */
 static bool walk_nothing(walk *at, uint32_t kind, const uint8_t *bytes, size_t available)
 {
-    bool ends = available == 0 || is_zero(bytes, available < TALLY_MARK_BYTES ? available : TALLY_MARK_BYTES);
+    bool ends = available < TALLY_MARK_BYTES || is_zero(bytes, TALLY_MARK_BYTES);
     if (ends && at->chunk->beyond) return false;
     if (ends)
         return wrong(at, TALLY_REASON_TAIL_TRUNCATED, at->chunk->position,

@@ -3,6 +3,7 @@
 #include "verify/ending.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -14,6 +15,22 @@ static void tell(tally_bad *bad, uint32_t reason, const tally_chain *chain, cons
     tally_bad_set(bad, reason, chain->next_position, chain->next_position, name, chain->break_offset,
                   "%s, offset %" PRIu64 ", position %" PRIu64 ": %.120s", name, chain->break_offset,
                   chain->next_position, what);
+}
+
+/* A segment under the name of another one. */
+static bool is_misnamed(const tally_chain *chain)
+{
+    char name[TALLY_NAME_BYTES];
+    uint8_t bytes[TALLY_SEGMENT_HEADER_BYTES];
+    tally_segment_header header;
+    tally_file file;
+    size_t done = 0;
+    tally_name_segment(chain->break_number, 0, name);
+    if (tally_file_open(chain->folder, name, TALLY_OPEN_READ, &file, NULL) != TALLY_OK) return false;
+    tally_status status = tally_file_read(chain->folder, name, file, 0, bytes, sizeof bytes, &done, NULL);
+    tally_file_close(chain->folder, &file);
+    return status == TALLY_OK && tally_segment_header_decode(bytes, done, &header, NULL) == TALLY_OK &&
+           header.number != chain->break_number;
 }
 
 /* The next segment's file does not go on from the log: by its header. */
@@ -43,6 +60,7 @@ static tally_status tell_header(tally_bad *bad, const tally_chain *chain, tally_
             reason = TALLY_REASON_LINK_BROKEN;
         else reason = TALLY_REASON_INDEX_WRONG;
     }
+    if (reason == TALLY_REASON_UNREADABLE && is_misnamed(chain)) reason = TALLY_REASON_ORDER_CHANGED;
     if (why.message[0] != '\0') what = why.message;
     tell(bad, reason, chain, what);
     return TALLY_OK;

@@ -163,10 +163,11 @@ static bool has_wrong_id(const tally_judged_heads *heads, size_t length, const t
     tally_note note;
     if (tally_note_read(heads->text, length, true, &note, NULL) != TALLY_OK) return false;
     for (size_t i = 0; i < count; i++) {
-        tally_public_key key;
-        if (tally_public_key_read(keys[i], &key, NULL) != TALLY_OK) continue;
         for (size_t line = 0; line < note.count; line++) {
+            tally_public_key key;
+            if (tally_public_key_read(keys[i], &key, NULL) != TALLY_OK) continue;
             uint64_t time_s;
+            if (memcmp(key.id, note.lines[line].id, sizeof key.id) == 0) continue;
             memcpy(key.id, note.lines[line].id, sizeof key.id);
             if (tally_note_line_verify(&note.lines[line], note.text, &key, &time_s) == TALLY_LINE_GOOD) return true;
         }

@@ -190,4 +190,91 @@ __attribute__((unused)) static bool is_found(uint32_t reason)
     return false;
 }
 
+/* All files of the store, to be put back. */
+#define SAVED_FILES 48
+typedef struct saved_file {
+    char path[128];
+    uint8_t *bytes;
+    size_t length;
+} saved_file;
+typedef struct saved_store {
+    saved_file files[SAVED_FILES];
+    size_t count;
+} saved_store;
+
+typedef struct saving {
+    saved_store *saved;
+    const char *directory;
+} saving;
+
+static int32_t save_name(void *user_data, const char *name)
+{
+    saving *at = user_data;
+    char path[128];
+    tally_file file;
+    tally_file_status about;
+    int32_t os_error;
+    (void)snprintf(path, sizeof path, "%s/%s", at->directory, name);
+    if (world->open_file(world->context, path, TALLY_OPEN_READ, 0, &file, &os_error) != TALLY_OK) return 0;
+    CHECK_STATUS(world->file_status(world->context, file, &about, &os_error), TALLY_OK);
+    (void)world->close_file(world->context, file, &os_error);
+    if (about.is_directory || at->saved->count == SAVED_FILES) return 0;
+    saved_file *to = &at->saved->files[at->saved->count++];
+    memcpy(to->path, path, sizeof path);
+    to->bytes = malloc((size_t)about.size_bytes + 1);
+    to->length = get_file(world, path, to->bytes, (size_t)about.size_bytes + 1);
+    return 0;
+}
+
+static const char *const saved_directories[] = {"store", "store/tree", "store/runs"};
+
+__attribute__((unused)) static void save_store(saved_store *saved)
+{
+    saved->count = 0;
+    for (size_t i = 0; i < 3; i++) {
+        int32_t os_error;
+        saving at = {saved, saved_directories[i]};
+        (void)world->list_directory(world->context, saved_directories[i], save_name, &at, &os_error);
+    }
+    CHECK(saved->count > 0 && saved->count < SAVED_FILES);
+}
+
+static int32_t remove_name(void *user_data, const char *name)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", (const char *)user_data, name);
+    tamper_remove_file(path);
+    return 0;
+}
+
+__attribute__((unused)) static void put_store(const saved_store *saved)
+{
+    for (size_t i = 0; i < 3; i++) {
+        char directory[16];
+        int32_t os_error;
+        (void)snprintf(directory, sizeof directory, "%s", saved_directories[i]);
+        (void)world->list_directory(world->context, directory, remove_name, directory, &os_error);
+    }
+    for (size_t i = 0; i < saved->count; i++)
+        put_file(world, saved->files[i].path, saved->files[i].bytes, saved->files[i].length);
+}
+
+__attribute__((unused)) static void forget_store(saved_store *saved)
+{
+    for (size_t i = 0; i < saved->count; i++) free(saved->files[i].bytes);
+    saved->count = 0;
+}
+
+/* Bytes of a file, changed in place. */
+__attribute__((unused)) static void patch_file(const char *path, uint64_t offset, const void *bytes, size_t length)
+{
+    tally_file file;
+    size_t done;
+    int32_t os_error;
+    CHECK_STATUS(world->open_file(world->context, path, TALLY_OPEN_READ | TALLY_OPEN_WRITE, 0, &file, &os_error),
+                 TALLY_OK);
+    CHECK_STATUS(world->write_at(world->context, file, bytes, length, offset, &done, &os_error), TALLY_OK);
+    CHECK_STATUS(world->close_file(world->context, file, &os_error), TALLY_OK);
+}
+
 #endif
