@@ -221,6 +221,20 @@ static void end_commit(tally_log *log, tally_mark *mark, uint8_t *to, uint64_t l
     chunk->end_position = log->next_position;
 }
 
+/* The checksum of large data was computed before the mutex was taken, unless the segment is another one since. */
+static void encode_frame(const tally_log *log, const tally_ready *event, const uint8_t core[TALLY_CORE_BYTES],
+                         uint8_t *to, uint32_t *crc_meta, uint32_t *crc_data)
+{
+    if (event->data_crc_known && event->data_crc_seed == log->seed) {
+        *crc_data = event->data_crc;
+        tally_frame_encode_known(log->seed, core, event->body, event->body_length, event->salt, TALLY_SALT_BYTES,
+                                 event->data, event->data_length, to, crc_meta, *crc_data);
+        return;
+    }
+    tally_frame_encode(log->seed, core, event->body, event->body_length, event->salt, TALLY_SALT_BYTES, event->data,
+                       event->data_length, to, crc_meta, crc_data);
+}
+
 static void write_frames(tally_log *log, const tally_commit *commit, uint64_t length)
 {
     uint8_t core[TALLY_CORE_BYTES];
@@ -232,8 +246,7 @@ static void write_frames(tally_log *log, const tally_commit *commit, uint64_t le
         place_event(log, commit, i, core);
         uint32_t crc_meta;
         uint32_t crc_data;
-        tally_frame_encode(log->seed, core, event->body, event->body_length, event->salt, TALLY_SALT_BYTES, event->data,
-                           event->data_length, to, &crc_meta, &crc_data);
+        encode_frame(log, event, core, to, &crc_meta, &crc_data);
         frames_crc = tally_mark_add_frame(frames_crc, crc_meta, crc_data);
         log->counts.data_bytes += event->data_length;
         to += tally_frame_length(event->body_length, TALLY_SALT_BYTES + event->data_length);

@@ -30,6 +30,9 @@ typedef struct tally_ready {
     size_t data_length;
     uint8_t salt[TALLY_SALT_BYTES];
     uint8_t body_digest[TALLY_DIGEST_BYTES];
+    uint32_t data_crc;      /* of salt and data, … */
+    uint32_t data_crc_seed; /* … if the active segment has this seed */
+    bool data_crc_known;
     uint16_t core_flags;
     bool id_given;
     bool correlation_given;

@@ -39,9 +39,9 @@ static void copy(uint8_t *to, const void *from, size_t length)
     if (length != 0) memcpy(to, from, length);
 }
 
-void tally_frame_encode(uint32_t seed, const uint8_t core[TALLY_CORE_BYTES], const uint8_t *body, size_t body_length,
-                        const void *data, size_t data_length, const void *more, size_t more_length, uint8_t *to,
-                        uint32_t *crc_meta, uint32_t *crc_data)
+/* All but the checksums. Where the data begin. */
+static size_t fill(const uint8_t core[TALLY_CORE_BYTES], const uint8_t *body, size_t body_length, const void *data,
+                   size_t data_length, const void *more, size_t more_length, uint8_t *to)
 {
     size_t body_end = AT_BODY + tally_pad8(body_length);
     size_t stored = data_length + more_length;
@@ -57,10 +57,40 @@ void tally_frame_encode(uint32_t seed, const uint8_t core[TALLY_CORE_BYTES], con
     copy(to + body_end, data, data_length);
     copy(to + body_end + data_length, more, more_length);
     memset(to + body_end + stored, 0, tally_pad8(stored) - stored);
-    *crc_data = tally_crc32c(seed, to + body_end, stored);
-    tally_store_u32(to + AT_CRC_DATA, *crc_data);
-    *crc_meta = tally_crc32c(seed, to + AT_MAGIC, body_end - AT_MAGIC);
-    tally_store_u32(to + AT_CRC, *crc_meta);
+    return body_end;
+}
+
+static uint32_t finish(uint32_t seed, size_t body_end, uint32_t crc_data, uint8_t *to)
+{
+    tally_store_u32(to + AT_CRC_DATA, crc_data);
+    uint32_t crc_meta = tally_crc32c(seed, to + AT_MAGIC, body_end - AT_MAGIC);
+    tally_store_u32(to + AT_CRC, crc_meta);
+    return crc_meta;
+}
+
+void tally_frame_encode(uint32_t seed, const uint8_t core[TALLY_CORE_BYTES], const uint8_t *body, size_t body_length,
+                        const void *data, size_t data_length, const void *more, size_t more_length, uint8_t *to,
+                        uint32_t *crc_meta, uint32_t *crc_data)
+{
+    size_t body_end = fill(core, body, body_length, data, data_length, more, more_length, to);
+    *crc_data = tally_crc32c(seed, to + body_end, data_length + more_length);
+    *crc_meta = finish(seed, body_end, *crc_data, to);
+}
+
+void tally_frame_encode_known(uint32_t seed, const uint8_t core[TALLY_CORE_BYTES], const uint8_t *body,
+                              size_t body_length, const void *data, size_t data_length, const void *more,
+                              size_t more_length, uint8_t *to, uint32_t *crc_meta, uint32_t crc_data)
+{
+    size_t body_end = fill(core, body, body_length, data, data_length, more, more_length, to);
+    *crc_meta = finish(seed, body_end, crc_data, to);
+}
+
+uint32_t tally_frame_data_crc(uint32_t seed, const void *data, size_t data_length, const void *more, size_t more_length)
+{
+    uint32_t crc = seed;
+    if (data_length != 0) crc = tally_crc32c_update(crc, data, data_length);
+    if (more_length != 0) crc = tally_crc32c_update(crc, more, more_length);
+    return tally_crc32c_finish(crc);
 }
 
 /* Lengths first: nothing is added up or looked at beyond them before they are within bounds. */

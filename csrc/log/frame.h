@@ -51,6 +51,12 @@ static inline size_t tally_frame_length(size_t body_length, size_t data_length)
 void tally_frame_encode(uint32_t seed, const uint8_t core[TALLY_CORE_BYTES], const uint8_t *body, size_t body_length,
                         const void *data, size_t data_length, const void *more, size_t more_length, uint8_t *to,
                         uint32_t *crc_meta, uint32_t *crc_data);
+/* The same with `crc_data` known: tally_frame_data_crc of the same seed and data. */
+void tally_frame_encode_known(uint32_t seed, const uint8_t core[TALLY_CORE_BYTES], const uint8_t *body,
+                              size_t body_length, const void *data, size_t data_length, const void *more,
+                              size_t more_length, uint8_t *to, uint32_t *crc_meta, uint32_t crc_data);
+uint32_t tally_frame_data_crc(uint32_t seed, const void *data, size_t data_length, const void *more,
+                              size_t more_length);
 
 /* The kind of what begins at `bytes`, without believing it yet; 0 when there is no frame. */
 uint32_t tally_frame_kind_at(const uint8_t *bytes, size_t available);

@@ -105,6 +105,7 @@ static tally_status take_segments(tally_log *log, const tally_view *view, tally_
     if (!log->active) return TALLY_OK;
     last->tail = &log->tail; /* what is appended to it is read from there until it is written */
     log->seed = last->seed;
+    atomic_store_explicit(&log->seed_hint, log->seed, memory_order_relaxed);
     log->staged_end = log_end(last);
     tally_tail_move(&log->tail, last->header.number);
     return tally_file_size(log->folder, last->name, last->file, &log->allocated, error);

@@ -78,13 +78,14 @@ typedef struct tally_log {
     char name[TALLY_STORE_NAME_MAX + 1];
     uint64_t writer_epoch;
 
-    tally_mutex mutex;       /* guards everything below but `shown` */
-    tally_condition changed; /* written, durable, failure, room, closing */
-    uint32_t waiters;        /* threads that wait for it */
-    uint32_t watchers;       /* what the background waits for on behalf of others */
-    tally_condition work;    /* for the background thread */
-    tally_error failure;     /* TALLY_OK in it: none */
-    uint32_t seed;           /* of the active segment's checksums */
+    tally_mutex mutex;           /* guards everything below but `shown` */
+    tally_condition changed;     /* written, durable, failure, room, closing */
+    uint32_t waiters;            /* threads that wait for it */
+    uint32_t watchers;           /* what the background waits for on behalf of others */
+    tally_condition work;        /* for the background thread */
+    tally_error failure;         /* TALLY_OK in it: none */
+    uint32_t seed;               /* of the active segment's checksums … */
+    _Atomic(uint32_t) seed_hint; /* … and for who has no lock, and may be late */
     /* what goes on */
     bool closing;            /* no call waits any more */
     _Atomic(bool) held_long; /* somebody does more than copying under the mutex: who may not wait stays out */

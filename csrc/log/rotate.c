@@ -100,6 +100,7 @@ static void adopt(tally_log *log, tally_segment *segment, tally_view *view, uint
     log->directory_dirty = true;
     log->next_number++;
     log->seed = segment->seed;
+    atomic_store_explicit(&log->seed_hint, log->seed, memory_order_relaxed);
     log->allocated = size;
     log->staged_end = TALLY_SEGMENT_HEADER_BYTES;
     log->unwritten_bytes += TALLY_SEGMENT_HEADER_BYTES;

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "log/frame.h"
 #include "log/log.h"
 #include "store/distinct.h"
 #include "store/draft.h"
@@ -155,6 +156,9 @@ static void encode_body(const tally_store_body *store, const tally_draft *draft,
     event->idempotency = view.idempotency == NULL ? NULL : to + event->body_length - behind;
 }
 
+/* Data of this length are checked outside of the log's mutex: smaller ones are faster at hand, right after the copy. */
+#define LARGE_DATA 1024u
+
 static tally_status prepare_event(const tally_store_body *store, tally_prepared *prepared, const tally_draft *draft,
                                   bool system, uint8_t *to, tally_ready *event, tally_error *error)
 {
@@ -174,6 +178,12 @@ static tally_status prepare_event(const tally_store_body *store, tally_prepared 
     tally_body_digest(algorithm, event->body, event->body_length, event->body_digest);
     event->data = draft->data;
     event->data_length = draft->length;
+    event->data_crc_known = draft->length >= LARGE_DATA;
+    if (event->data_crc_known) {
+        event->data_crc_seed = atomic_load_explicit(&store->log->seed_hint, memory_order_relaxed);
+        event->data_crc =
+            tally_frame_data_crc(event->data_crc_seed, event->salt, TALLY_SALT_BYTES, draft->data, draft->length);
+    }
     event->core_flags = system ? TALLY_CORE_SYSTEM : 0;
     event->stream.stream = (tally_text){(const char *)event->body + TALLY_BODY_FIXED_BYTES, draft->stream.length};
     event->stream.end = NULL;
