@@ -139,8 +139,11 @@ static void wait_for_leader(tally_log *log, uint64_t position)
         log->is_elected = true;
         (void)platform->condition_wait(platform->context, &log->elected, &log->mutex, UINT64_MAX);
         log->is_elected = false;
-        /* Served by chance: the others have nobody to wait for. */
-        if (log->durable >= position) wake(log, &log->served[(log->sync_turn + 1) % 2], 1);
+        /* Served by chance, or another one came before and leads: who waits for the turn after this one has nobody
+         * who will lead it, and elects again. */
+        bool leads = log->durable < position && !log->syncing;
+        uint64_t next = (log->sync_turn + 1) % 2;
+        if (!leads) wake(log, &log->served[next], log->to_serve[next]);
         return;
     }
     uint64_t turn = log->sync_turn + (is_served ? 0 : 1);

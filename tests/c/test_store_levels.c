@@ -237,3 +237,37 @@ TEST(one_sync_serves_all_that_wait)
     CHECK_MARKS(400, 400, 400);
     end();
 }
+
+static void sync_slowly(void *user_data, wrap_call call)
+{
+    (void)user_data;
+    (void)call;
+    world->sleep_ns(world->context, 100000);
+}
+
+static void *append_now_and_then(void *user_data)
+{
+    uint32_t number = (uint32_t)(uintptr_t)user_data;
+    for (uint32_t i = 0; i < 12; i++) {
+        append_one("a", "x", TALLY_DURABLE);
+        world->sleep_ns(world->context, (number * 37 + i * 53) % 200 * 1000);
+    }
+    return NULL;
+}
+
+/* The one who was elected to lead the next sync may wake when another one leads it already: those who wait for the
+ * turn after that one have to elect again, or wait for ever. Nobody else syncs here. */
+TEST(nobody_waits_for_a_sync_that_nobody_leads)
+{
+    begin();
+    wrap_watch(wrapped, WRAP_BIT(WRAP_SYNC_DATA), sync_slowly, NULL);
+    for (int round = 0; round < 80; round++) {
+        pthread_t threads[6];
+        for (uintptr_t i = 0; i < 6; i++) {
+            CHECK_EQ(pthread_create(&threads[i], NULL, append_now_and_then, (void *)(i + (uintptr_t)round)), 0);
+        }
+        for (int i = 0; i < 6; i++) CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    }
+    CHECK_EQ(marks_now().durable, 80 * 6 * 12);
+    end();
+}
