@@ -24,9 +24,11 @@ tally_status tally_gate_new(tally_slot **out, enum tally_kind_of_handle kind, vo
 {
     tally_slot *slot = tally_slab_take();
     if (slot == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory for another handle");
+    tally_process_lock(TALLY_LOCK_SLAB); /* a fork finds both or none of them, see leave_to_parent */
     slot->body = body;
-    atomic_store_explicit(&slot->flags, flags, memory_order_relaxed);
     slot->steps = steps;
+    tally_process_unlock(TALLY_LOCK_SLAB);
+    atomic_store_explicit(&slot->flags, flags, memory_order_relaxed);
     atomic_store_explicit(&slot->forks, tally_process_forks(), memory_order_relaxed);
     atomic_store_explicit(&slot->kind, (uint32_t)kind, memory_order_relaxed);
     atomic_store_explicit(&slot->live, TALLY_LIVE_NONE, memory_order_relaxed);
@@ -204,10 +206,17 @@ tally_status tally_gate_poison(tally_slot *slot, const char *invariant, tally_er
                       tally_gate_kind_name(atomic_load(&slot->kind)));
 }
 
+void tally_gate_forget(tally_slot *slot)
+{
+    tally_process_lock(TALLY_LOCK_SLAB);
+    slot->body = NULL;
+    tally_process_unlock(TALLY_LOCK_SLAB);
+}
+
+/* A free slot with a body is one that is being opened. */
 static void leave_to_parent(tally_slot *slot)
 {
-    uint32_t state = atomic_load(&slot->state);
-    if (state != TALLY_SLOT_OPEN && state != TALLY_SLOT_CLOSING) return;
+    if (slot->body == NULL || atomic_load(&slot->state) == TALLY_SLOT_CLOSED) return;
     if (slot->steps != NULL && slot->steps->in_child != NULL) slot->steps->in_child(slot);
 }
 

@@ -20,6 +20,8 @@
  * tally_gate_open. TALLY_E_NO_MEMORY. */
 tally_status tally_gate_new(tally_slot **out, enum tally_kind_of_handle kind, void *body, uint32_t flags,
                             const struct tally_close_steps *steps, tally_error *error);
+/* Before an object with `in_child` is freed: a fork finds nothing from here on. */
+void tally_gate_forget(tally_slot *slot);
 void tally_gate_open(tally_slot *slot);
 
 /* Lets no call in any more. True for exactly one of any number of callers. */

@@ -41,6 +41,7 @@ void tally_store_discard(tally_store_body *body)
     tally_gates_close(body);
     tally_lockfile_drop(&body->folder, &body->lock_file);
     if (body->has_readers_mutex) platform->mutex_destroy(platform->context, &body->readers_mutex);
+    if (body->slot != NULL) tally_gate_forget(body->slot);
     platform->release(platform->context, body);
 }
 

@@ -182,7 +182,12 @@ static tally_status open_writing(tally_store_body *body, tally_error *error)
     bool is_new = false;
     tally_found found;
     tally_status status = prepare_directory(body, error);
-    if (status == TALLY_OK) status = tally_lockfile_take(&body->folder, &body->lock_file, error);
+    if (status == TALLY_OK) {
+        /* A fork comes before the file is there or when the child can find it. */
+        tally_gate_lock(body->slot);
+        status = tally_lockfile_take(&body->folder, &body->lock_file, error);
+        tally_gate_unlock(body->slot);
+    }
     /* Again under the lock: another process may have made it meanwhile. */
     if (status == TALLY_OK) status = look(body, &missing, &is_new, error);
     if (status == TALLY_OK) {
@@ -258,16 +263,19 @@ static tally_status make_body(const tally_store_options *known, const char *path
     body->read_only = known->mode == TALLY_STORE_READ_ONLY;
     body->lock_file = TALLY_FILE_NONE;
     tally_status status = tally_folder_init(&body->folder, platform, path, path_length, known->mode_of_files, error);
+    if (status == TALLY_OK) {
+        /* First, so that the child of a fork during the open finds what it has to let go of. */
+        status = tally_gate_new(&body->slot, TALLY_HANDLE_STORE, body, TALLY_SLOT_OWNS_FILES, &tally_store_close_steps,
+                                error);
+    }
     if (status == TALLY_OK) status = tally_store_signing_new(body, error);
     if (status == TALLY_OK) status = open_parts(body, known->host, error);
     body->options.name = (tally_text){NULL, 0};
     body->options.host = NULL;
-    if (status == TALLY_OK) {
-        status = tally_gate_new(&body->slot, TALLY_HANDLE_STORE, body, TALLY_SLOT_OWNS_FILES, &tally_store_close_steps,
-                                error);
-    }
     if (status != TALLY_OK) {
+        tally_slot *slot = body->slot;
         tally_store_discard(body);
+        if (slot != NULL) tally_slab_give(slot);
         return status;
     }
     *out = body;

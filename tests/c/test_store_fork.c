@@ -101,6 +101,59 @@ TEST(a_child_does_not_keep_the_lock)
     end_on_disk();
 }
 
+static bool has_forked;
+
+/* During an open: this child stays, and its parent ends without a close. */
+static void fork_once(void *user_data, wrap_call call)
+{
+    char byte = 0;
+    (void)user_data;
+    (void)call;
+    if (has_forked) return;
+    has_forked = true;
+    if (fork() != 0) return;
+    (void)alarm(20);
+    (void)close(to_child[1]);
+    (void)!write(from_child[1], "x", 1);
+    (void)!read(to_child[0], &byte, 1);
+    _exit(0);
+}
+
+static void open_and_end(wrap_call when)
+{
+    wrapped = wrap_open(tally_platform_default());
+    wrap_watch(wrapped, WRAP_BIT(when), fork_once, NULL);
+    tally_store_options options = {.size = sizeof options, .platform = wrapped, .flags = TALLY_STORE_NO_THREAD};
+    tally_status status = tally_store_open(path, strlen(path), &options, &store, NULL);
+    _exit(status == TALLY_OK && has_forked ? 0 : 1);
+}
+
+/* Of an open that its parent never came back from. */
+TEST(a_child_of_an_open_does_not_keep_the_lock)
+{
+    static const wrap_call moments[] = {WRAP_LIST_DIRECTORY, WRAP_BOOT_ID, WRAP_RANDOM_BYTES};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        char byte = 0;
+        int result = -1;
+        begin_on_disk(TALLY_STORE_NO_THREAD);
+        append_one("a", "x", TALLY_DURABLE);
+        CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+        CHECK(pipe(from_child) == 0 && pipe(to_child) == 0);
+        (void)fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) open_and_end(moments[i]);
+        CHECK(waitpid(child, &result, 0) == child);
+        CHECK_EQ(result, 0);
+        CHECK(read(from_child[0], &byte, 1) == 1);
+        CHECK_STATUS(tally_store_open(path, strlen(path), NULL, &store, NULL), TALLY_OK);
+        (void)close(to_child[1]);
+        (void)close(to_child[0]);
+        (void)close(from_child[0]);
+        (void)close(from_child[1]);
+        end_on_disk();
+    }
+}
+
 static void open_own(void *argument)
 {
     (void)argument;
