@@ -49,6 +49,12 @@ int32_t watch_progress(void *user_data, uint64_t done, uint64_t total)
     return stop != 0;
 }
 
+/* Findings come with the same user_data. */
+static int32_t on_progress(void *user_data, uint64_t done, uint64_t total)
+{
+    return watch_progress(&((upkeep_job *)user_data)->watch, done, total);
+}
+
 static void copy_text(char *to, size_t capacity, const char *from)
 {
     size_t length = from == NULL ? 0 : strlen(from);
@@ -78,7 +84,7 @@ static int32_t on_finding(void *user_data, const tally_finding *finding)
 static void upkeep_run(node_job *job)
 {
     upkeep_job *work = (upkeep_job *)job;
-    tally_upkeep_options options = {.size = sizeof options, .progress = watch_progress, .user_data = &work->watch};
+    tally_upkeep_options options = {.size = sizeof options, .progress = on_progress, .user_data = work};
     switch (work->what) {
     case BACKUP:
         job->status = tally_store_backup(job->handle.store, work->to, work->to_length, &options, &work->report.backup,

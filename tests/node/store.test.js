@@ -203,6 +203,21 @@ describe('closing', () => {
     info: (store) => store.info(),
     backup: (store) => store.backup(freshPath()),
     backupSync: (store) => store.backupSync(freshPath()),
+    signing: (store) => store.signing(),
+    checkpoint: (store) => store.checkpoint(),
+    checkpointSync: (store) => store.checkpointSync(),
+    prove: (store) => store.prove(0),
+    proveSync: (store) => store.proveSync(0),
+    consistency: (store) => store.consistency(0, 0),
+    consistencySync: (store) => store.consistencySync(0, 0),
+    getStored: (store) => store.getStored(0),
+    getStoredSync: (store) => store.getStoredSync(0),
+    keepNote: (store) => store.keepNote('x'),
+    keepNoteSync: (store) => store.keepNoteSync('x'),
+    rotateKey: (store) => store.rotateKey({ keyPath: 'x' }),
+    rotateKeySync: (store) => store.rotateKeySync({ keyPath: 'x' }),
+    verify: (store) => store.verify(),
+    verifySync: (store) => store.verifySync(),
   };
 
   test('every method is in the table below', () => {
@@ -230,6 +245,13 @@ describe('code of the caller that closes the store in the middle of a call', () 
       return 'buffered';
     },
   });
+  const closingList = (store) =>
+    Object.defineProperty(['x'], 0, {
+      get() {
+        store.closeSync();
+        return 'x';
+      },
+    });
   const events = function* (store) {
     yield { stream: 's', type: 't' };
     store.closeSync();
@@ -242,6 +264,10 @@ describe('code of the caller that closes the store in the middle of a call', () 
     ['a codec', (store) => store.append('s', 't', {}, { codec: codec(store) })],
     ['options', (store) => store.appendSync('s', 't', 1, options(store))],
     ['options, promised', (store) => store.append('s', 't', 1, options(store))],
+    ['keys of witnesses', (store) => store.keepNoteSync('x', closingList(store))],
+    ['keys of witnesses, promised', (store) => store.keepNote('x', closingList(store))],
+    ['keys that are believed', (store) => store.verifySync({ keys: closingList(store) })],
+    ['keys that are believed, promised', (store) => store.verify({ keys: closingList(store) })],
     ['an iterable', (store) => store.appendManySync(events(store))],
     ['an iterable, promised', (store) => store.appendMany(events(store))],
     [
