@@ -92,8 +92,8 @@ static bool read_record(const tally_segment *segment, uint32_t number, uint8_t r
 }
 
 /* What an entry says must be possible before anybody counts on it. */
-static enum tally_answer take_entry(const tally_segment *segment, const uint8_t record[TALLY_NAME_RECORD_BYTES],
-                                    tally_entry *entry)
+enum tally_answer tally_sealed_entry(const tally_segment *segment, const uint8_t record[TALLY_NAME_RECORD_BYTES],
+                                     tally_entry *entry)
 {
     uint64_t events = tally_segment_events(segment);
     uint64_t room = segment->known.postings == NULL ? 0 : segment->known.postings->length / 4;
@@ -120,7 +120,7 @@ enum tally_answer tally_sealed_record(const tally_segment *segment, uint32_t num
     uint64_t text;
     if (!name_count(segment, &count, &text)) return TALLY_ANSWER_DAMAGED;
     if (number >= count) return TALLY_ANSWER_NO;
-    return read_record(segment, number, record) ? take_entry(segment, record, entry) : TALLY_ANSWER_DAMAGED;
+    return read_record(segment, number, record) ? tally_sealed_entry(segment, record, entry) : TALLY_ANSWER_DAMAGED;
 }
 
 static bool read_name(const tally_segment *segment, const uint8_t record[TALLY_NAME_RECORD_BYTES], uint64_t text,
@@ -190,7 +190,7 @@ enum tally_answer tally_sealed_find(const tally_segment *segment, const tally_ke
         if (number >= count || !read_record(segment, number, record)) return TALLY_ANSWER_DAMAGED;
         if (record[AT_KIND] != key->kind || tally_load_u16(record + AT_LENGTH) != key->name.length) continue;
         if (!read_name(segment, record, text, name, &length)) return TALLY_ANSWER_DAMAGED;
-        if (memcmp(name, key->name.bytes, length) == 0) return take_entry(segment, record, entry);
+        if (memcmp(name, key->name.bytes, length) == 0) return tally_sealed_entry(segment, record, entry);
     }
     return TALLY_ANSWER_NO;
 }

@@ -16,6 +16,9 @@ enum tally_answer tally_sealed_find(const tally_segment *segment, const tally_ke
 
 /* Names by their numbers in the order of kind and bytes; NO behind the last. `name` has TALLY_STREAM_MAX bytes. */
 enum tally_answer tally_sealed_record(const tally_segment *segment, uint32_t number, tally_entry *entry);
+/* What the bytes of one say. */
+enum tally_answer tally_sealed_entry(const tally_segment *segment, const uint8_t record[TALLY_NAME_RECORD_BYTES],
+                                     tally_entry *entry);
 enum tally_answer tally_sealed_name(const tally_segment *segment, uint32_t number, uint32_t *kind, char *name,
                                     size_t *length);
 /* The number of the first name that is not less than a key (or behind it, with `behind`). */

@@ -221,11 +221,12 @@ static bool read_name(const comparing *at, uint32_t number, uint64_t text, uint6
     name->length = tally_load_u16(record + 4);
     name->kind = record[6];
     if (name->length == 0 || name->length > TALLY_STREAM_MAX) return false;
+    if (tally_sealed_entry(at->segment, record, &name->entry) != TALLY_ANSWER_YES) return false;
     const uint8_t *bytes = content_at(texts, text + *text_at, name->length);
     if (bytes == NULL) return false;
     memcpy(name->bytes, bytes, name->length);
     *text_at += name->length;
-    return tally_sealed_record(at->segment, number, &name->entry) == TALLY_ANSWER_YES;
+    return true;
 }
 
 static bool check_names(comparing *at, reading *records, reading *texts, reading *postings)

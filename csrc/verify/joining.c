@@ -117,8 +117,8 @@ static tally_status leave_segment(tally_joining *joining, tally_error *error)
 /* ----------------------------------------------------------------------------------------- streams */
 
 /* What the log's indexes say of a stream before a position; the event hash is made of the core that is there. */
-static tally_status look_up(const tally_joining *joining, const tally_chunk *chunk, const tally_link *link,
-                            uint64_t *next_version, uint8_t hash[TALLY_DIGEST_BYTES], bool *damaged, tally_error *error)
+static tally_status look_up(const tally_joining *joining, const tally_link *link, uint64_t *next_version,
+                            uint8_t hash[TALLY_DIGEST_BYTES], bool *damaged, tally_error *error)
 {
     const tally_view *view = joining->checks->view;
     tally_place place;
@@ -138,7 +138,7 @@ static tally_status look_up(const tally_joining *joining, const tally_chunk *chu
     if (length != 0) memcpy(stream, body.stream.bytes, length);
     tally_scan_end(&scan);
     if (status == TALLY_OK)
-        status = tally_lookup_stream(view, chunk->from_position, (tally_text){stream, length}, next_version, &last, error);
+        status = tally_lookup_stream(view, link->first_position, (tally_text){stream, length}, next_version, &last, error);
     if (status == TALLY_OK && *next_version == 0) return TALLY_OK;
     if (status == TALLY_OK) status = tally_lookup_place(view, last, &place, error);
     if (status == TALLY_OK) {
@@ -152,7 +152,7 @@ static tally_status look_up(const tally_joining *joining, const tally_chunk *chu
     return TALLY_OK;
 }
 
-static tally_status check_link(tally_joining *joining, const tally_chunk *chunk, const tally_link *link, tally_error *error)
+static tally_status check_link(tally_joining *joining, const tally_link *link, tally_error *error)
 {
     static const uint8_t zero[TALLY_DIGEST_BYTES];
     uint8_t hash[TALLY_DIGEST_BYTES];
@@ -163,7 +163,7 @@ static tally_status check_link(tally_joining *joining, const tally_chunk *chunk,
     if (head != NULL) {
         next_version = head->next_version;
     } else if (!joining->streams.complete) {
-        tally_status status = look_up(joining, chunk, link, &next_version, hash, &damaged, error);
+        tally_status status = look_up(joining, link, &next_version, hash, &damaged, error);
         if (status != TALLY_OK) return status;
     }
     if (damaged)
@@ -183,7 +183,7 @@ static tally_status check_links(tally_joining *joining, const tally_chunk *chunk
     const tally_links *links = &chunk->links;
     tally_status status = TALLY_OK;
     for (size_t i = 0; status == TALLY_OK && links->count != 0 && i < links->capacity; i++) {
-        if (links->slots[i].round == links->round) status = check_link(joining, chunk, &links->slots[i], error);
+        if (links->slots[i].round == links->round) status = check_link(joining, &links->slots[i], error);
     }
     if (status != TALLY_OK || joining->bad.reason != TALLY_REASON_NONE) return status;
     for (size_t i = 0; links->count != 0 && i < links->capacity; i++) {
