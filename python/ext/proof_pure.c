@@ -107,7 +107,7 @@ static PyObject *inclusion_verify(PyObject *module, PyObject *args)
         proof_hash(state, "leaf", values[0], &leaf) < 0 || value_position(state, "index", values[1], &index) < 0 ||
         value_position(state, "size", values[2], &size) < 0 || proof_hash(state, "root", values[4], &root) < 0)
         return NULL;
-    Py_ssize_t count = proof_hashes(state, "hashes", values[3], hashes, TALLY_PROOF_HASHES_MAX);
+    Py_ssize_t count = proof_hashes(state, values[3], hashes, TALLY_PROOF_HASHES_MAX, TALLY_E_PROOF);
     if (count < 0) return NULL;
     tally_status status = tally_inclusion_verify(&leaf, index, size, hashes, (size_t)count, &root, &error);
     return status == TALLY_OK ? Py_NewRef(Py_None) : error_raise(state, status, &error);
@@ -128,7 +128,7 @@ static PyObject *consistency_verify(PyObject *module, PyObject *args)
         value_position(state, "new_size", values[2], &new_size) < 0 ||
         proof_hash(state, "new_root", values[3], &new_root) < 0)
         return NULL;
-    Py_ssize_t count = proof_hashes(state, "hashes", values[4], hashes, TALLY_CONSISTENCY_HASHES_MAX);
+    Py_ssize_t count = proof_hashes(state, values[4], hashes, TALLY_CONSISTENCY_HASHES_MAX, TALLY_E_PROOF);
     if (count < 0) return NULL;
     tally_status status =
         tally_consistency_verify(old_size, &old_root, new_size, &new_root, hashes, (size_t)count, &error);

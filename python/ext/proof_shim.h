@@ -35,8 +35,8 @@ void proof_policy_drop(proof_policy *policy);
 /* 32 bytes. */
 int proof_hash(module_state *state, const char *name, PyObject *value, tally_hash *out);
 PyObject *proof_hash_object(const tally_hash *hash);
-/* A sequence of them, at most `limit`: how many, or -1. */
-Py_ssize_t proof_hashes(module_state *state, const char *name, PyObject *value, tally_hash *out, size_t limit);
+/* A sequence of them, at most `limit`, else `too_many`: how many, or -1. */
+Py_ssize_t proof_hashes(module_state *state, PyObject *value, tally_hash *out, size_t limit, tally_status too_many);
 PyObject *proof_hashes_object(const tally_hash *hashes, size_t count);
 
 /* --------------------------------------------------------------------------- functions of the module */

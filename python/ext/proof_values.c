@@ -99,17 +99,17 @@ PyObject *proof_hash_object(const tally_hash *hash)
     return PyBytes_FromStringAndSize((const char *)hash->bytes, sizeof *hash);
 }
 
-Py_ssize_t proof_hashes(module_state *state, const char *name, PyObject *value, tally_hash *out, size_t limit)
+Py_ssize_t proof_hashes(module_state *state, PyObject *value, tally_hash *out, size_t limit, tally_status too_many)
 {
     PyObject *items = PySequence_Tuple(value);
     if (items == NULL) return -1;
     Py_ssize_t count = PyTuple_GET_SIZE(items);
     if ((size_t)count > limit) {
-        (void)error_raise_text(state, TALLY_E_LIMIT, "%s are at most %zu, not %zd", name, limit, count);
+        (void)error_raise_text(state, too_many, "a proof has at most %zu hashes, not %zd", limit, count);
         count = -1;
     }
     for (Py_ssize_t index = 0; index < count; index++) {
-        if (proof_hash(state, name, PyTuple_GET_ITEM(items, index), &out[index]) < 0) count = -1;
+        if (proof_hash(state, "one of the hashes", PyTuple_GET_ITEM(items, index), &out[index]) < 0) count = -1;
     }
     Py_DECREF(items);
     return count;

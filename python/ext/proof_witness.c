@@ -39,7 +39,7 @@ static PyObject *witness_request(PyObject *module, PyObject *args)
     if (!PyArg_UnpackTuple(args, "_witness_request", 3, 3, &old, &given, &note) ||
         value_position(state, "old_size", old, &old_size) < 0 || proof_text(state, "a checkpoint", note, &text) < 0)
         return NULL;
-    Py_ssize_t count = proof_hashes(state, "hashes", given, hashes, TALLY_CONSISTENCY_HASHES_MAX);
+    Py_ssize_t count = proof_hashes(state, given, hashes, TALLY_CONSISTENCY_HASHES_MAX, TALLY_E_LIMIT);
     if (count < 0) return NULL;
     size_t capacity = text.length + 4096, needed = 0; /* 63 hashes in base64 */
     tally_error error;

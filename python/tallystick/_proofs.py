@@ -143,7 +143,6 @@ class Signing:
                 raise TypeError(f"{name} is True or False, not {type(flag).__name__}")
         for name, function in (("signer", signer), ("mirror", mirror)):
             _check_callback(name, function)
-        keys = (verify_keys,) if isinstance(verify_keys, (str, bytes)) else tuple(verify_keys)
         self._key = None if key is None else _secret(key)
         self._parts_but_key = (
             _path(key_path),
@@ -152,7 +151,7 @@ class Signing:
             _text("remembered", remembered),
             _path(remembered_path),
             _path(mirror_path),
-            tuple(_text("verify_keys", one) for one in keys),
+            _texts("verify_keys", verify_keys),
             signer,
             mirror,
             required,
@@ -298,7 +297,11 @@ def _texts(name: str, value: Any) -> tuple[Any, ...]:
         return (value,)
     if isinstance(value, Key):
         raise TypeError(f"{name} are public keys: give key.public")
-    return tuple(_text(name, one) for one in value)
+    texts = tuple(value)
+    for one in texts:
+        if not isinstance(one, (str, bytes)):
+            raise TypeError(f"{name} are texts, as str or bytes, not {type(one).__name__}")
+    return texts
 
 
 def _terms(policy: Any) -> tuple[Any, ...]:
