@@ -5,9 +5,11 @@
 
 /* Checkpoints and proofs of an open store. */
 
+enum { CHECKPOINT, PROVE, STORED, CONSISTENCY, KEEP, ROTATE };
+
 typedef struct proof_job {
     node_job job;
-    enum { CHECKPOINT, PROVE, STORED, CONSISTENCY, KEEP, ROTATE } what;
+    int what;
     uint64_t first; /* a position or the older size */
     uint64_t second;
     char *bytes; /* what comes back, `length` of it */
