@@ -230,7 +230,7 @@ $(OUT)/bench/proofs-objects/%.o: benchmarks/proofs/%.c csrc/flags.txt Makefile
 	@mkdir -p $(@D)
 	@$(SAY) "  CC $@"
 	$(Q)$(GCC) $(FLAGS) -Werror -DTALLY_STATIC $(INCLUDES) -MMD -MP -c $< -o $@
-$(OUT)/bench/proofs: $(OUT)/bench/proofs-objects/main.o $(OUT)/bench/c/harness.o $(OUT)/libtallystick.a
+$(OUT)/bench/proofs: $(OUT)/bench/proofs-objects/main.o $(OUT)/bench/proofs-objects/verify.o $(OUT)/bench/c/harness.o $(OUT)/libtallystick.a
 	@$(SAY) "  LD $@"
 	$(Q)$(GCC) $(FLAGS) -flto=auto $^ -o $@ $(LIBS) -ldl -lm
 -include $(wildcard $(OUT)/bench/proofs-objects/*.d)

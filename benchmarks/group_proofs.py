@@ -45,4 +45,9 @@ def rows_of(cells: Cells) -> list[Row]:
     row("proof of an event, made", "proof/make", None, at_most(100))
     row("proof of an event, checked", "proof/check", None, at_most(150))
     row("proof without the event, bytes", "proof/without extra", None, at_most(2048))
+    full = "verify/full, per event"
+    row("verify, full, one thread, per event", full, "bare digests", ratio_at_most(1 / 0.8))
+    row("verify, quick, one thread, per event", full, "quick")
+    row("verify, full, two threads, elapsed", "verify/full, elapsed", "one thread", ratio_at_most(1 / 1.8))
+    row("verify, full, two threads, processor", "verify/full, two threads, processor", "one thread")
     return [found for found in rows if found is not None]

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "proof/core.h"
+#include "verify.h"
 
 #define BATCH 1000u
 #define ROUNDS 7u
@@ -221,5 +222,6 @@ int main(int count, char **arguments)
     bench_heads(store, events);
     bench_proofs(store, events);
     (void)tally_store_close(&store);
+    bench_verify(store_path, vkey);
     return 0;
 }
