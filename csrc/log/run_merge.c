@@ -5,263 +5,13 @@
  * text side by side; their places in the file are known from what the units have at most. */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/error.h"
-#include "log/ask.h"
-#include "log/hash.h"
-#include "log/run_body.h"
-#include "log/sealed.h"
-#include "log/sort.h"
+#include "log/merge_body.h"
 
-#define FAN 4u
 /* A run of more names is not made, so that merging stays within memory: 4 bytes for each, and a sorted piece. */
 #define NAMES_MAX (UINT32_C(24) << 20)
-/* Hashes are sorted a range at a time: of this many, or of a part of all, so that the ranges do not become many. */
-#define RANGE_ITEMS (UINT32_C(1) << 16)
-#define RANGES_MAX 64u
-/* A piece of the merge: so many names, … */
+/* A piece of the merge. */
 #define PIECE_NAMES 2048u
-/* … or so many hashes. */
-#define PIECE_HASHES 65536u
-
-/* One unit, with the name that it has next. */
-typedef struct merge_unit {
-    const tally_segment *segment; /* or */
-    const tally_run *run;
-    uint32_t first; /* its first segment, counted from the merged run's first */
-    uint32_t number;
-    bool present;
-    tally_run_name name;
-} merge_unit;
-
-enum merge_step { MERGE_BEGIN, MERGE_NAMES, MERGE_HASHES, MERGE_VALUES, MERGE_HEADER, MERGE_OPEN };
-
-struct tally_merging {
-    const tally_folder *folder;
-    tally_view *view; /* held: the units are in it */
-    enum merge_step step;
-    const tally_platform *platform;
-    char name[TALLY_NAME_BYTES];
-    char temporary[TALLY_NAME_BYTES + sizeof TALLY_NAME_NEW];
-    tally_file file;
-    tally_segment *const *segments; /* those that the units cover */
-    merge_unit units[FAN];
-    size_t unit_count;
-    tally_run_header header;
-    uint32_t seed;
-    tally_section_writer references;
-    tally_section_writer records;
-    tally_section_writer text;
-    bool writes;      /* these three have begun */
-    uint64_t end;     /* of the part before the one at hand */
-    bool has_file;    /* of the temporary name */
-    uint32_t *hashes; /* of the names, in their order */
-    uint32_t hash_capacity;
-    uint32_t names;
-    uint32_t reference_count;
-    /* the hashes, a range of them at a time */
-    tally_section_writer writer;
-    bool writes_hashes; /* it has begun */
-    tally_sorted *items;
-    uint32_t capacity; /* of items, and of as much scratch memory behind them */
-    uint32_t range;
-    uint32_t ranges;
-    uint32_t taken; /* names that were looked at for the range */
-    uint32_t count; /* of items */
-    uint32_t given; /* … that are written */
-    bool sorts;
-    tally_sorter sorter;
-};
-
-/* --------------------------------------------------------------------------------------------- units */
-
-/* It is looked at without the run, or through its frames, from now on, and never merged. */
-static void distrust(const merge_unit *unit)
-{
-    if (unit->run != NULL) tally_run_distrust((tally_run *)(uintptr_t)unit->run);
-    else tally_ask_distrust((tally_segment *)(uintptr_t)unit->segment);
-}
-
-/* A unit that is damaged ends the merge. */
-static enum tally_answer load(merge_unit *unit)
-{
-    enum tally_answer answer = unit->run != NULL ? tally_run_name_at(unit->run, unit->number, &unit->name)
-                                                 : tally_sealed_name(unit->segment, unit->number, &unit->name.kind,
-                                                                     unit->name.name, &unit->name.length);
-    unit->present = answer == TALLY_ANSWER_YES;
-    if (answer == TALLY_ANSWER_DAMAGED) distrust(unit);
-    return answer;
-}
-
-static int compare(const merge_unit *a, const merge_unit *b)
-{
-    if (a->name.kind != b->name.kind) return a->name.kind < b->name.kind ? -1 : 1;
-    return tally_text_compare((tally_text){a->name.name, a->name.length}, (tally_text){b->name.name, b->name.length});
-}
-
-static merge_unit *least(tally_merging *merge)
-{
-    merge_unit *found = NULL;
-    for (size_t i = 0; i < merge->unit_count; i++) {
-        merge_unit *unit = &merge->units[i];
-        if (unit->present && (found == NULL || compare(unit, found) < 0)) found = unit;
-    }
-    return found;
-}
-
-static bool add_reference(tally_merging *merge, uint32_t segment, uint32_t record)
-{
-    tally_section_write_u32(&merge->references, segment);
-    tally_section_write_u32(&merge->references, record);
-    merge->reference_count++;
-    return true;
-}
-
-static bool add_references(tally_merging *merge, const merge_unit *unit)
-{
-    if (unit->run == NULL) return add_reference(merge, unit->first, unit->number);
-    for (uint32_t i = 0; i < unit->name.entry.count; i++) {
-        uint32_t segment;
-        uint32_t record;
-        if (tally_run_reference(unit->run, &unit->name.entry, i, &segment, &record) != TALLY_ANSWER_YES) {
-            distrust(unit);
-            return false;
-        }
-        (void)add_reference(merge, unit->first + segment, record);
-    }
-    return true;
-}
-
-/* Writes one name with the references of all units that have it, and moves those on. */
-static bool merge_name(tally_merging *merge, const merge_unit *first)
-{
-    uint8_t record[TALLY_RUN_RECORD_BYTES] = {0};
-    merge_unit same = *first;
-    uint32_t references = merge->reference_count;
-    tally_store_u32(record, (uint32_t)merge->text.length);
-    tally_store_u16(record + 4, (uint16_t)same.name.length);
-    record[6] = (uint8_t)same.name.kind;
-    tally_store_u32(record + 8, references);
-    for (size_t i = 0; i < merge->unit_count; i++) {
-        merge_unit *unit = &merge->units[i];
-        if (!unit->present || compare(unit, &same) != 0) continue;
-        if (!add_references(merge, unit)) return false;
-        unit->number++;
-        if (load(unit) == TALLY_ANSWER_DAMAGED) return false;
-        if (unit->present && compare(unit, &same) <= 0) { /* not sorted: it lies */
-            distrust(unit);
-            return false;
-        }
-    }
-    tally_store_u32(record + 12, merge->reference_count - references);
-    tally_section_write(&merge->records, record, sizeof record);
-    tally_section_write(&merge->text, same.name.name, same.name.length);
-    if (merge->names == merge->hash_capacity) return false; /* more names than were counted */
-    merge->hashes[merge->names++] =
-        (uint32_t)(tally_hash_name(merge->header.salt, same.name.kind, same.name.name, same.name.length) >> 32);
-    return true;
-}
-
-/* -------------------------------------------------------------------------------------------- hashes */
-
-static void begin_ranges(tally_merging *merge)
-{
-    merge->range = merge->taken = merge->count = merge->given = 0;
-    merge->sorts = false;
-}
-
-/* Half full on the average, since hashes are spread evenly but not exactly. */
-static tally_status begin_hashes(tally_merging *merge, tally_error *error)
-{
-    static const uint8_t none[16];
-    uint32_t part = merge->names / RANGES_MAX * 2;
-    uint32_t most = part > RANGE_ITEMS ? part : RANGE_ITEMS;
-    merge->capacity = merge->names < most ? merge->names + 1 : most;
-    merge->ranges = (uint32_t)((uint64_t)merge->names * 2 / most + 1);
-    merge->items =
-        merge->platform->allocate(merge->platform->context, (size_t)merge->capacity * 2 * sizeof *merge->items);
-    if (merge->items == NULL) return tally_fail(error, TALLY_E_NO_MEMORY, "no memory to merge indexes with");
-    tally_status status = tally_section_begin(&merge->writer, merge->folder, merge->temporary, merge->file, merge->end,
-                                              merge->seed, error);
-    if (status != TALLY_OK) return status;
-    merge->writes_hashes = true;
-    tally_section_write_u32(&merge->writer, merge->names);
-    tally_section_write(&merge->writer, none, sizeof none);
-    tally_section_write(&merge->writer, none, sizeof none);
-    merge->header.offsets[TALLY_RUN_HASHES] = merge->end;
-    begin_ranges(merge);
-    merge->step = MERGE_HASHES;
-    return TALLY_OK;
-}
-
-/* Takes the hashes of the range from all names. */
-static tally_status take_hashes(tally_merging *merge, uint32_t *most, tally_error *error)
-{
-    uint64_t low = ((uint64_t)merge->range << 32) / merge->ranges;
-    uint64_t high = ((uint64_t)(merge->range + 1) << 32) / merge->ranges;
-    for (; *most != 0 && merge->taken < merge->names; --*most, merge->taken++) {
-        uint32_t hash = merge->hashes[merge->taken];
-        if (hash < low || hash >= high) continue;
-        if (merge->count == merge->capacity) {
-            return tally_fail(error, TALLY_E_LIMIT, "the hashes of a run are not spread evenly");
-        }
-        merge->items[merge->count++] = (tally_sorted){.key = hash, .value = merge->taken};
-    }
-    if (merge->taken == merge->names && *most != 0) {
-        tally_sort_begin(&merge->sorter, merge->items, merge->items + merge->capacity, merge->count);
-        merge->sorts = true;
-    }
-    return TALLY_OK;
-}
-
-static void give_hashes(tally_merging *merge, uint32_t *most)
-{
-    for (; *most != 0 && merge->given < merge->count; --*most, merge->given++) {
-        const tally_sorted *item = &merge->items[merge->given];
-        tally_section_write_u32(&merge->writer, merge->step == MERGE_VALUES ? item->value : (uint32_t)item->key);
-    }
-    if (merge->given < merge->count) return;
-    uint32_t next = merge->range + 1;
-    begin_ranges(merge);
-    merge->range = next;
-}
-
-/* All hashes, or all values, range by range. `*whole`: all are written. */
-static tally_status write_hashes(tally_merging *merge, bool *whole, tally_error *error)
-{
-    uint32_t most = PIECE_HASHES;
-    while (most != 0 && merge->range < merge->ranges) {
-        if (!merge->sorts) {
-            tally_status status = take_hashes(merge, &most, error);
-            if (status != TALLY_OK) return status;
-        } else if (merge->given != 0 || tally_sort_go_on(&merge->sorter, most)) {
-            give_hashes(merge, &most);
-        } else {
-            most = 0;
-        }
-    }
-    *whole = merge->range == merge->ranges;
-    return TALLY_OK;
-}
-
-static tally_status end_hashes(tally_merging *merge, tally_error *error)
-{
-    merge->writes_hashes = false;
-    merge->header.lengths[TALLY_RUN_HASHES] = merge->writer.length;
-    merge->step = MERGE_HEADER;
-    return tally_section_end(&merge->writer, &merge->end, error);
-}
-
-static tally_status go_on_with_hashes(tally_merging *merge, tally_error *error)
-{
-    bool whole;
-    tally_status status = write_hashes(merge, &whole, error);
-    if (status != TALLY_OK || !whole) return status;
-    if (merge->step == MERGE_VALUES) return end_hashes(merge, error);
-    merge->step = MERGE_VALUES;
-    begin_ranges(merge);
-    return TALLY_OK;
-}
 
 /* --------------------------------------------------------------------------------------------- merge */
 
@@ -271,7 +21,7 @@ static bool measure(tally_merging *merge, uint64_t *names, uint64_t *text)
     *names = *text = 0;
     uint64_t references = 0;
     for (size_t i = 0; i < merge->unit_count; i++) {
-        const merge_unit *unit = &merge->units[i];
+        const tally_merge_unit *unit = &merge->units[i];
         if (unit->run != NULL) {
             *names += unit->run->name_count;
             *text += unit->run->header.lengths[TALLY_RUN_TEXT];
@@ -315,7 +65,7 @@ static tally_status begin_names(tally_merging *merge, tally_error *error)
     at += tally_section_file_bytes((uint64_t)merge->hash_capacity * TALLY_RUN_RECORD_BYTES);
     if (status == TALLY_OK) status = begin_part(merge, &merge->text, TALLY_RUN_TEXT, at, error);
     for (size_t i = 0; i < merge->unit_count && status == TALLY_OK; i++) {
-        if (load(&merge->units[i]) == TALLY_ANSWER_DAMAGED) {
+        if (tally_merge_load(&merge->units[i]) == TALLY_ANSWER_DAMAGED) {
             status = tally_fail(error, TALLY_E_DAMAGED, "an index that was to be merged is damaged");
         }
     }
@@ -344,15 +94,15 @@ static tally_status end_names(tally_merging *merge, tally_error *error)
 
 static tally_status merge_names(tally_merging *merge, tally_error *error)
 {
-    const merge_unit *unit = least(merge);
-    for (uint32_t i = 0; unit != NULL && i < PIECE_NAMES; i++, unit = least(merge)) {
-        if (!merge_name(merge, unit)) {
+    const tally_merge_unit *unit = tally_merge_least(merge);
+    for (uint32_t i = 0; unit != NULL && i < PIECE_NAMES; i++, unit = tally_merge_least(merge)) {
+        if (!tally_merge_name(merge, unit)) {
             return tally_fail(error, TALLY_E_DAMAGED, "an index that was to be merged is damaged");
         }
     }
     if (unit != NULL) return TALLY_OK;
     tally_status status = end_names(merge, error);
-    return status == TALLY_OK ? begin_hashes(merge, error) : status;
+    return status == TALLY_OK ? tally_merge_hashes_begin(merge, error) : status;
 }
 
 static tally_status rename_file(const tally_merging *merge, tally_error *error)
@@ -427,7 +177,7 @@ tally_status tally_merge_go_on(tally_merging *merge, bool *whole, tally_run **me
         return status;
     case MERGE_NAMES: return merge_names(merge, error);
     case MERGE_HASHES:
-    case MERGE_VALUES: return go_on_with_hashes(merge, error);
+    case MERGE_VALUES: return tally_merge_hashes_go_on(merge, error);
     case MERGE_HEADER: return end_file(merge, error);
     case MERGE_OPEN: break;
     }
@@ -463,7 +213,7 @@ void tally_merge_end(tally_merging *merge)
 static uint32_t size_class(uint32_t segments)
 {
     uint32_t class = 0;
-    for (uint64_t size = FAN; size <= segments; size *= FAN) class ++;
+    for (uint64_t size = TALLY_MERGE_FAN; size <= segments; size *= TALLY_MERGE_FAN) class ++;
     return class;
 }
 
@@ -479,7 +229,7 @@ static uint32_t unit_size(const tally_view *view, size_t at)
     return begins ? tally_run_segment_count(run) : 0;
 }
 
-/* The first segment of `FAN` units of one size next to each other, the smallest size first. */
+/* The first segment of `TALLY_MERGE_FAN` units of one size next to each other, the smallest size first. */
 static bool find_due(const tally_view *view, size_t *start)
 {
     bool found = false;
@@ -488,13 +238,13 @@ static bool find_due(const tally_view *view, size_t *start)
         uint32_t size = unit_size(view, at);
         size_t end = at;
         uint32_t units = 0;
-        while (units < FAN && end < view->segment_count) {
+        while (units < TALLY_MERGE_FAN && end < view->segment_count) {
             uint32_t next = unit_size(view, end);
             if (next == 0 || size_class(next) != size_class(size)) break;
             end += next;
             units++;
         }
-        if (size != 0 && units == FAN && size_class(size) < best) {
+        if (size != 0 && units == TALLY_MERGE_FAN && size_class(size) < best) {
             best = size_class(size);
             *start = at;
             found = true;
@@ -509,8 +259,8 @@ static void take_units(tally_merging *merge, const tally_view *view, size_t star
 {
     uint32_t count = 0;
     merge->segments = view->segments + start;
-    for (size_t i = 0; i < FAN; i++) {
-        merge_unit *unit = &merge->units[merge->unit_count++];
+    for (size_t i = 0; i < TALLY_MERGE_FAN; i++) {
+        tally_merge_unit *unit = &merge->units[merge->unit_count++];
         uint32_t number = view->run_of[start + count];
         unit->first = count;
         if (number == TALLY_RUN_NONE) unit->segment = view->segments[start + count];
