@@ -127,6 +127,33 @@ static tally_status move_tail(tally_log *log, uint64_t length, tally_error *erro
     return status;
 }
 
+/* Files are made by path. A directory that was moved away, with another store in its place, would get this store's
+ * segments, and lose its own: so the file that is written to has to be there under its name still. */
+static tally_status check_place(tally_log *log, tally_error *error)
+{
+    const tally_platform *platform = log->platform;
+    tally_file mine = log->active ? tally_log_active(log)->segment->file : log->head_file;
+    const char *name = log->active ? tally_log_active(log)->segment->name : TALLY_NAME_HEAD;
+    tally_file_status before;
+    tally_file_status now;
+    tally_file file = TALLY_FILE_NONE;
+    int32_t os_error = 0;
+    if (mine == TALLY_FILE_NONE) return TALLY_OK;
+    tally_status status = tally_file_open(log->folder, name, TALLY_OPEN_READ, &file, error);
+    if (status != TALLY_OK) return status;
+    status = platform->file_status(platform->context, mine, &before, &os_error);
+    if (status == TALLY_OK) status = platform->file_status(platform->context, file, &now, &os_error);
+    tally_file_close(log->folder, &file);
+    if (status != TALLY_OK) {
+        return tally_fail_os(error, status, os_error, log->folder->path, "looking for the store's files failed");
+    }
+    if (before.device == now.device && before.inode == now.inode) return TALLY_OK;
+    return tally_fail_os(
+        error, TALLY_E_NOT_FOUND, 0, log->folder->path,
+        "another directory lies where the store's was, and gets nothing; move the store back, or close "
+        "it and open it where it is");
+}
+
 /* Everything that is staged is written, and nobody writes. */
 static tally_status rotate(tally_log *log, uint64_t length, tally_error *error)
 {
@@ -139,6 +166,7 @@ static tally_status rotate(tally_log *log, uint64_t length, tally_error *error)
     char name[TALLY_NAME_BYTES];
     tally_name_segment(log->next_number, 0, name);
     tally_status status = grow_unsealed(log, error);
+    if (status == TALLY_OK) status = check_place(log, error);
     if (status == TALLY_OK) status = make_header(log, &header, error);
     if (status == TALLY_OK) status = create_file(log, name, size, &file, error);
     if (status != TALLY_OK) return status;

@@ -247,3 +247,45 @@ TEST(many_threads_that_tick_for_themselves_let_each_other_sync)
     CHECK_EQ(figures_now().events, 240);
     end();
 }
+
+static tally_status append_40000(void)
+{
+    tally_draft one = draft("big", "");
+    one.data = big;
+    one.length = sizeof big;
+    return tally_store_append(store, &one, NULL, NULL, NULL);
+}
+
+static void move_file(const char *from, const char *to)
+{
+    int32_t os_error;
+    CHECK_STATUS(world->rename_file(world->context, from, to, &os_error), TALLY_OK);
+}
+
+/* As when somebody moved the directory away, and another store is made at its path. */
+TEST(no_segment_is_made_where_another_store_lies)
+{
+    static const char first[] = "store/00000000.00.seg";
+    static const char second[] = "store/00000001.00.seg";
+    int32_t os_error;
+    tally_file others;
+    uint32_t flags = TALLY_OPEN_READ | TALLY_OPEN_WRITE | TALLY_OPEN_CREATE;
+    begin();
+    CHECK_STATUS(append_40000(), TALLY_OK);
+    move_file(first, "store/away");
+    CHECK_STATUS(append_40000(), TALLY_E_NOT_FOUND);
+    REQUIRE_STATUS(world->open_file(world->context, first, flags, 0600, &others, &os_error), TALLY_OK);
+    CHECK_STATUS(world->close_file(world->context, others, &os_error), TALLY_OK);
+    REQUIRE_STATUS(world->open_file(world->context, second, flags, 0600, &others, &os_error), TALLY_OK);
+    tally_file_status about;
+    CHECK_STATUS(append_40000(), TALLY_E_NOT_FOUND);
+    append_one("small", "x", TALLY_DURABLE); /* what there is room for goes where it always went */
+    CHECK_STATUS(world->file_status(world->context, others, &about, &os_error), TALLY_OK);
+    CHECK_EQ(about.size_bytes, 0);
+    CHECK_STATUS(world->close_file(world->context, others, &os_error), TALLY_OK);
+    CHECK_STATUS(world->remove_file(world->context, second, &os_error), TALLY_OK);
+    move_file("store/away", first);
+    CHECK_STATUS(append_40000(), TALLY_OK); /* it was moved back */
+    CHECK_EQ(marks_now().durable, 3);
+    end();
+}

@@ -99,6 +99,10 @@ typedef struct tally_append_options {
  *         TALLY_E_REFUSED      by a gate: error->os_error is its code, error->message its message;
  *         TALLY_E_BUSY         with TALLY_APPEND_TRY;
  *         TALLY_E_NO_SPACE     no room for a new segment; nothing was appended, it can be tried again;
+ *         TALLY_E_NOT_FOUND    a new segment is due, and the store's directory was moved, removed or replaced;
+ *                              nothing was appended;
+ *         TALLY_E_ARGUMENT     drafts of a batch that exclude each other: an id or a key that is there twice, keys
+ *                              in some of them; a condition without types and tags;
  *         TALLY_E_READ_ONLY;   TALLY_E_POISONED; TALLY_E_NO_MEMORY; TALLY_E_CLOCK;
  *         TALLY_E_WOULD_BLOCK  TALLY_DURABLE inside a handler of the store;
  *         TALLY_E_UNSUPPORTED  a subject, in a store without a keyring;
