@@ -92,7 +92,8 @@ STORE_VECTOR_METHOD(store_append)
         tally_error error;
         drafts_settle(&set);
         tally_status status = append_drafts(self, &set, &terms, &receipt, &error);
-        if (LIKELY(hooks_answer(self, status, &error) == 0)) result = receipt_new(self->types, &receipt);
+        if (LIKELY(hooks_answer(self, status, &error) == 0))
+            result = receipt_new(self->types, (PyObject *)self, &receipt);
     }
     drafts_end(&set);
     terms_end(&terms);
@@ -108,7 +109,8 @@ static PyObject *append_all(py_store *self, draft_set *set, append_terms *terms)
     PyObject *result = NULL;
     drafts_settle(set);
     tally_status status = append_drafts(self, set, terms, receipts, &error);
-    if (hooks_answer(self, status, &error) == 0) result = receipts_new(self->types, receipts, set->count);
+    if (hooks_answer(self, status, &error) == 0)
+        result = receipts_new(self->types, (PyObject *)self, receipts, set->count);
     PyMem_Free(receipts);
     return result;
 }

@@ -91,8 +91,8 @@ static PyObject *call_end(py_completions *self, async_call *call)
 static PyObject *result_of(py_completions *self, const async_call *call)
 {
     if (call->count == 0) Py_RETURN_NONE;
-    return call->many ? receipts_new(self->state->store, call->receipts, call->count)
-                      : receipt_new(self->state->store, call->receipts);
+    return call->many ? receipts_new(self->state->store, NULL, call->receipts, call->count)
+                      : receipt_new(self->state->store, NULL, call->receipts);
 }
 
 /* (future, result, exception) of one completion. */

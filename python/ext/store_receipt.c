@@ -3,18 +3,25 @@
 
 #include <structmember.h>
 
-PyObject *receipt_new(store_state *store, const tally_receipt *receipt)
+PyObject *receipt_new(store_state *store, PyObject *of, const tally_receipt *receipt)
 {
+    PyObject *weak = of == NULL ? NULL : PyWeakref_NewRef(of, NULL); /* all receipts of a store share one */
+    if (UNLIKELY(weak == NULL && of != NULL)) return NULL;
     py_receipt *self = PyObject_New(py_receipt, store->types[STORE_RECEIPT]);
-    if (self != NULL) self->receipt = *receipt;
+    if (UNLIKELY(self == NULL)) {
+        Py_XDECREF(weak);
+        return NULL;
+    }
+    self->store = weak;
+    self->receipt = *receipt;
     return (PyObject *)self;
 }
 
-PyObject *receipts_new(store_state *store, const tally_receipt *receipts, size_t count)
+PyObject *receipts_new(store_state *store, PyObject *of, const tally_receipt *receipts, size_t count)
 {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t index = 0; list != NULL && index < count; index++) {
-        PyObject *one = receipt_new(store, &receipts[index]);
+        PyObject *one = receipt_new(store, of, &receipts[index]);
         if (one == NULL) Py_CLEAR(list);
         else PyList_SET_ITEM(list, (Py_ssize_t)index, one);
     }
@@ -24,6 +31,7 @@ PyObject *receipts_new(store_state *store, const tally_receipt *receipts, size_t
 static void receipt_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    Py_XDECREF(((py_receipt *)self)->store);
     PyObject_Free(self);
     Py_DECREF(type);
 }
@@ -95,8 +103,23 @@ static PyObject *receipt_copy(PyObject *self, PyObject *unused)
     return Py_NewRef(self);
 }
 
-static PyMethodDef receipt_methods[] = {
-    {"__copy__", receipt_copy, METH_NOARGS, NULL}, {"__deepcopy__", receipt_copy, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+/* proof(): as store.prove(receipt). */
+static PyObject *receipt_proof(py_receipt *self, PyObject *unused)
+{
+    (void)unused;
+    PyObject *store = self->store == NULL ? NULL : weak_target(self->store);
+    if (store == NULL && !PyErr_Occurred())
+        (void)error_raise_text(state_of(self), TALLY_E_CLOSED,
+                               "the receipt has lost its store, or is an event loop's: ask with store.prove(receipt)");
+    PyObject *proof = store == NULL ? NULL : PyObject_CallMethod(store, "prove", "O", self);
+    Py_XDECREF(store);
+    return proof;
+}
+
+static PyMethodDef receipt_methods[] = {{"proof", (PyCFunction)receipt_proof, METH_NOARGS, NULL},
+                                        {"__copy__", receipt_copy, METH_NOARGS, NULL},
+                                        {"__deepcopy__", receipt_copy, METH_O, NULL},
+                                        {NULL, NULL, 0, NULL}};
 
 #define GET(name, function)                        \
     {                                              \

@@ -244,12 +244,14 @@ PyObject *event_new(store_state *store, PyObject *codec, const tally_event *even
 
 typedef struct py_receipt {
     PyObject ob_base;
+    PyObject *store; /* a weak reference, or NULL: an event loop's, where proof() would block */
     tally_receipt receipt;
 } py_receipt;
 
-PyObject *receipt_new(store_state *store, const tally_receipt *receipt);
+/* `of` is the Store that proof() asks, or NULL. */
+PyObject *receipt_new(store_state *store, PyObject *of, const tally_receipt *receipt);
 /* A list of them. */
-PyObject *receipts_new(store_state *store, const tally_receipt *receipts, size_t count);
+PyObject *receipts_new(store_state *store, PyObject *of, const tally_receipt *receipts, size_t count);
 
 extern PyType_Spec event_spec, receipt_spec, reader_spec, completions_spec, store_spec;
 

@@ -25,6 +25,8 @@ def test_the_same_names_awaited(log: Log) -> None:
             old = await store.checkpoint()
             receipt = await store.append("account/42", "account.opened", {"plan": "pro"})
             proof = await store.prove(receipt)
+            with pytest.raises(errors.ClosedError, match=r"store\.prove"):
+                receipt.proof()
             proven = proof.verify(log.key.public, await store.get_stored(receipt))
             assert proven.event is not None
             assert proven.event.data == {"plan": "pro"}

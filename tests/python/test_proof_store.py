@@ -71,6 +71,18 @@ def test_a_receipt_is_proven_to_whoever_has_the_public_key(log: Log) -> None:
     assert repr(shown) == "<Proven: position 3 of 4, account.opened in account/42>"
 
 
+def test_a_receipt_knows_its_store_while_that_lives(log: Log) -> None:
+    with log.open() as store:
+        one, many = store.append("s", "t"), store.append_many([("s", "t")] * 2)
+        assert one.proof().verify(log.key.public).event_hash == one.event_hash
+        assert [receipt.proof().position for receipt in many] == [4, 5]
+    with pytest.raises(errors.ClosedError):
+        one.proof()
+    del store
+    with pytest.raises(errors.ClosedError, match=r"store\.prove\(receipt\)"):
+        one.proof()
+
+
 def test_the_independent_verifier_comes_to_the_same_answer(log: Log) -> None:
     with log.open() as store:
         for place in (0, store[1], store.append("s", "t", b"\0\1")):

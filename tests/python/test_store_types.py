@@ -58,6 +58,16 @@ with tally.open("x", durability="written", codec=Codec(), sync_interval=0.5) as 
     assert_type(first.receipt, Receipt)
     assert_type(tally.fsck("x").findings, list[tally.Finding])
 
+    def sign(request: tally.SignRequest) -> bytes: return b""
+    tally.Signing(signer=sign, verify_key="k", state_path="p", mirror=print)
+    assert_type(store.append("s", "t").proof(), tally.Proof)
+    proven = store.prove(3).verify("key", store.get_stored(3))
+    assert_type(proven.event, Event | None)
+    assert_type(store.verify("quick", keys=["k"], since=store.checkpoint()), tally.Report)
+    assert_type(store.consistency(store.checkpoint(), 7).hashes, tuple[bytes, ...])
+    assert_type(tally.verify_checkpoint(store.checkpoint(), tally.Policy("k", needed=1))[1], tally.Signed)
+    assert_type(store.signing().vkey, str | None)
+
 async def main() -> None:
     async with aio.open("x") as store:
         assert_type(store, aio.AsyncStore)
@@ -68,7 +78,10 @@ async def main() -> None:
             assert_type(event, Event)
         async with store.batch() as batch:
             batch.append("s", "t")
-    assert_type(await aio.open("x"), aio.AsyncStore)
+        assert_type(await store.prove(3), tally.Proof)
+        assert_type(await store.verify("quick", keys="k"), tally.Report)
+        assert_type(await aio.ask_witness("http://x", store, "k"), tally.WitnessAnswer)
+    assert_type(await aio.open("x", signing=tally.Signing("k")), aio.AsyncStore)
 
 try:
     store.get(1)
@@ -82,6 +95,12 @@ BAD = [
     'tally.open("x", mode="w")',
     'tally.open("x", durabilty="written")',
     "tally.open(7)",
+    'tally.open("x", signing="key")',
+    'tally.Signing("x", signer=lambda: b"")',
+    'store.verify("fast")',
+    "store.prove(None)",
+    'astore.verify(key="k")',
+    'tally.verify_proof("x")',
     'tally.open("x", codec=object())',
     'store.append("s")',
     'aio.open("x", mod="r")',
