@@ -136,7 +136,7 @@ static tally_status read_later(tally_salvage_run *at, uint64_t number, tally_err
         tally_segment_open(at->chain->folder, number, 0, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, &segment, error);
     if (status == TALLY_E_NO_MEMORY) return status;
     if (status != TALLY_OK) return TALLY_OK; /* without its header nothing in it can be believed */
-    if (memcmp(segment->header.lineage, at->chain->segments[0]->header.lineage, 16) == 0) {
+    if (memcmp(segment->header.lineage, at->header.lineage, 16) == 0) {
         status = read_segment(at, segment, UINT64_MAX, error);
     }
     tally_segment_release(segment);
@@ -200,7 +200,7 @@ static tally_status rebuild_store(tally_salvage_run *at, const char *to, size_t 
     tally_rebuild rebuild;
     if (at->digest == 0) at->digest = TALLY_DIGEST_SHA256;
     tally_status status =
-        tally_rebuild_begin(&rebuild, at->work, to, to_length, at->chain->segments[0]->header.name, error);
+        tally_rebuild_begin(&rebuild, at->work, to, to_length, at->header.name, error);
     if (status != TALLY_OK) return status;
     at->rebuild = &rebuild;
     status = tally_salvage_record(at, error);
@@ -216,6 +216,29 @@ static tally_status rebuild_store(tally_salvage_run *at, const char *to, size_t 
 
 /* ------------------------------------------------------------------------------------------ salvage */
 
+/* The first segment may be lost like any other: what all have in common stands in the next one too. */
+static tally_status find_header(tally_salvage_run *at, tally_error *error)
+{
+    const tally_chain *chain = at->chain;
+    tally_segment *segment;
+    if (chain->count != 0) {
+        at->header = chain->segments[0]->header;
+        return TALLY_OK;
+    }
+    for (size_t i = 0; at->damaged && i < chain->directory.count; i++) {
+        tally_status status = tally_segment_open(chain->folder, chain->directory.numbers[i], 0, TALLY_CHECK_ALWAYS,
+                                                 TALLY_MAP_NEVER, false, &segment, error);
+        if (status == TALLY_E_NO_MEMORY) return status;
+        if (status != TALLY_OK) continue;
+        at->header = segment->header;
+        at->spoiled = true;
+        tally_segment_release(segment);
+        tally_error_clear(error);
+        return TALLY_OK;
+    }
+    return tally_chain_refuse(chain, TALLY_E_DAMAGED, "no segment is left that says whose it is", error);
+}
+
 static tally_status salvage_store(tally_salvage_run *at, const tally_evidence *evidence, const char *to,
                                   size_t to_length, tally_salvage_report *report, tally_error *error)
 {
@@ -223,11 +246,10 @@ static tally_status salvage_store(tally_salvage_run *at, const tally_evidence *e
     if (chain->end == TALLY_CHAIN_UNKNOWN || evidence->unknown) {
         return tally_chain_refuse(chain, TALLY_E_FORMAT, "a later version of tallystick wrote it: use that one", error);
     }
-    if (chain->count == 0) {
-        return tally_chain_refuse(chain, TALLY_E_DAMAGED, "without its first segment nothing can be salvaged", error);
-    }
+    tally_status status = find_header(at, error);
+    if (status != TALLY_OK) return status;
     for (size_t i = 0; i < chain->count; i++) at->work->total += 2 * tally_segment_end(chain->segments[i]);
-    tally_status status = read_all(at, error);
+    status = read_all(at, error);
     if (status != TALLY_OK) return status;
     bool same = !at->spoiled && at->gap_count == 0 && at->next == chain->next_position;
     if (at->damaged && evidence->durable_position > at->next && !evidence->rotten) {

@@ -22,7 +22,7 @@ static char *describe(const tally_salvage_run *at, size_t *length)
     }
     used += (size_t)snprintf(text + used, capacity - used, "],\"lineage\":\"");
     for (size_t i = 0; i < 16; i++) {
-        used += (size_t)snprintf(text + used, capacity - used, "%02x", at->chain->segments[0]->header.lineage[i]);
+        used += (size_t)snprintf(text + used, capacity - used, "%02x", at->header.lineage[i]);
     }
     used += (size_t)snprintf(text + used, capacity - used, "\"}");
     *length = used;

@@ -487,6 +487,28 @@ TEST(salvage_passes_over_a_missing_segment)
     end();
 }
 
+TEST(salvage_passes_over_a_missing_first_segment)
+{
+    for (int missing = 0; missing < 2; missing++) {
+        begin();
+        fill(25);
+        seal();
+        CHECK_STATUS(tally_store_close(&store), TALLY_OK);
+        CHECK_STATUS(tally_folder_init(&folder, disk, "/s", 2, 0600, NULL), TALLY_OK);
+        if (missing != 0) CHECK_STATUS(tally_file_remove(&folder, "00000000.00.seg", NULL), TALLY_OK);
+        else flip(0, 20); /* its header */
+        CHECK_STATUS(open_at("/s", TALLY_STORE_EXISTING), TALLY_E_DAMAGED);
+        REQUIRE_STATUS(salvage(), TALLY_OK);
+        CHECK(salvaged.copied > 2);
+        CHECK_EQ(salvaged.copied + salvaged.lost, 25);
+        CHECK_EQ(salvaged.gaps, 1);
+        CHECK_EQ(salvaged.same_lineage, 0);
+        finds_nothing("/t", salvaged.copied + 1);
+        CHECK_EQ(count_events("/t"), salvaged.copied + 1);
+        end();
+    }
+}
+
 TEST(salvage_of_a_store_whose_end_is_lost_is_its_prefix)
 {
     begin();
