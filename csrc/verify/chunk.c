@@ -56,7 +56,7 @@ static bool failed(walk *at, tally_status status, const char *what)
  * failure of the verification. */
 static bool read_bytes(walk *at, uint64_t offset, size_t length, const uint8_t **bytes, size_t *available)
 {
-    tally_error error = {.status = TALLY_OK};
+    tally_error error;
     tally_status status = tally_scan_bytes(&at->scan, offset, length, bytes, available, &error);
     if (status == TALLY_OK) return true;
     if (status == TALLY_E_NO_MEMORY) return failed(at, status, error.message);
@@ -140,7 +140,7 @@ static bool check_order(walk *at, const tally_core *core)
 static bool check_body(walk *at, const tally_frame *frame, const tally_core *core, tally_body_view *body)
 {
     uint8_t digest[TALLY_DIGEST_BYTES];
-    tally_error why = {.message = ""};
+    tally_error why;
     tally_body_digest(core->digest_algorithm, frame->body, frame->body_length, digest);
     if (memcmp(digest, core->body_digest, sizeof digest) != 0)
         return wrong(at, TALLY_REASON_BODY_CHANGED, core->position, "the body is not what the core says");
@@ -152,7 +152,7 @@ static bool check_body(walk *at, const tally_frame *frame, const tally_core *cor
 static bool check_data(walk *at, const tally_frame *frame, const tally_core *core, const tally_body_view *body)
 {
     uint8_t digest[TALLY_DIGEST_BYTES];
-    tally_error why = {.message = ""};
+    tally_error why;
     if (frame->data_length != body->stored_length)
         return wrong(at, TALLY_REASON_DATA_CHANGED, core->position, "the data have another length than the body says");
     tally_digest(core->digest_algorithm, TALLY_DOMAIN_DATA, frame->data, frame->data_length, digest);
@@ -248,7 +248,7 @@ static bool read_frame(walk *at, bool check, tally_frame *frame)
 {
     const uint8_t *bytes;
     size_t available;
-    tally_error why = {.message = ""};
+    tally_error why;
     uint64_t offset = at->chunk->offset;
     if (!read_bytes(at, offset, TALLY_FRAME_FIXED_BYTES, &bytes, &available)) return false;
     size_t length = available >= TALLY_FRAME_FIXED_BYTES ? frame_bytes(bytes) : 0;
@@ -294,7 +294,7 @@ static bool walk_event(walk *at)
     uint8_t hash[TALLY_DIGEST_BYTES];
     tally_frame frame;
     tally_core core;
-    tally_error why = {.message = ""};
+    tally_error why;
     if (!read_frame(at, depth != PASS, &frame)) return false;
     if (tally_core_decode(frame.core, &core, &why) != TALLY_OK)
         return wrong(at, TALLY_REASON_CORE_CHANGED, chunk->position, why.message);
@@ -349,7 +349,7 @@ static bool walk_mark(walk *at, const uint8_t *bytes, size_t available)
 {
     tally_chunk *chunk = at->chunk;
     tally_mark mark;
-    tally_error why = {.message = ""};
+    tally_error why;
     if (tally_mark_decode(at->segment->seed, bytes, available, &mark, &why) != TALLY_OK)
         return wrong(at, TALLY_REASON_UNREADABLE, chunk->position, why.message);
     if (!check_mark(at, &mark)) return false;
