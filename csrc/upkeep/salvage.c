@@ -199,8 +199,7 @@ static tally_status rebuild_store(tally_salvage_run *at, const char *to, size_t 
 {
     tally_rebuild rebuild;
     if (at->digest == 0) at->digest = TALLY_DIGEST_SHA256;
-    tally_status status =
-        tally_rebuild_begin(&rebuild, at->work, to, to_length, at->header.name, error);
+    tally_status status = tally_rebuild_begin(&rebuild, at->work, to, to_length, at->header.name, error);
     if (status != TALLY_OK) return status;
     at->rebuild = &rebuild;
     status = tally_salvage_record(at, error);

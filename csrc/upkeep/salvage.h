@@ -22,9 +22,9 @@ typedef struct tally_salvage_run {
     tally_work *work;
     tally_chain *chain;
     tally_segment_header header; /* of the first segment that has one: all have the same lineage and name */
-    bool spoiled;           /* something before the end of the chain does not check */
-    bool damaged;           /* there is something behind the chain that is not the next writer's to cut */
-    tally_rebuild *rebuild; /* NULL in the first pass */
+    bool spoiled;                /* something before the end of the chain does not check */
+    bool damaged;                /* there is something behind the chain that is not the next writer's to cut */
+    tally_rebuild *rebuild;      /* NULL in the first pass */
     tally_gap *gaps;
     size_t gap_count;
     size_t gap_capacity;
