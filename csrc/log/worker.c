@@ -61,6 +61,9 @@ static uint64_t rest_ns(const tally_log *log)
     bool dirty = log->unwritten_bytes != 0 || log->durable < log->next_position;
     uint64_t rest = dirty ? IDLE_WRITE_NS : UINT64_MAX;
     if (log->retry_seal_ns != 0 && rest > RETRY_SEAL_NS) rest = RETRY_SEAL_NS;
+    /* A full segment waits for a sync that somebody else leads, who wakes nobody for it. */
+    bool unsealed = log->retry_seal_ns == 0 && log->unsealed_count != 0 && is_complete(log, 0);
+    if (unsealed && rest > IDLE_WRITE_NS) rest = IDLE_WRITE_NS;
     if (log->serve != NULL && rest > log->serve_rest_ns) rest = log->serve_rest_ns;
     bool unseen = log->watch_durable && log->durable > log->durable_seen;
     return unseen && rest > IDLE_WRITE_NS ? IDLE_WRITE_NS : rest;
