@@ -32,9 +32,7 @@ tally_status tally_folder_init(tally_folder *folder, const tally_platform *platf
                                uint32_t file_mode, tally_error *error)
 {
     memset(folder, 0, sizeof *folder);
-    /* Each name of a store fits behind it. */
-    tally_status status =
-        tally_text_check(path, length, 1, TALLY_PATH_MAX - TALLY_NAME_BYTES - 1, "the path of the store", error);
+    tally_status status = tally_text_check(path, length, 1, TALLY_FOLDER_PATH_MAX, "the path of the store", error);
     if (status != TALLY_OK) return status;
     while (length > 1 && path[length - 1] == '/') length--;
     folder->platform = platform;

@@ -10,6 +10,8 @@
 #include <tallystick/platform.h>
 
 #define TALLY_PATH_MAX 512
+/* Of a folder: each name of a store fits behind it. */
+#define TALLY_FOLDER_PATH_MAX 400
 
 typedef struct tally_folder {
     const tally_platform *platform;

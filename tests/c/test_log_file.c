@@ -64,7 +64,7 @@ TEST(a_path_that_is_no_text_or_leaves_no_room_for_names_is_refused)
     CHECK_STATUS(tally_folder_init(&folder, wrapped, "", 0, 0600, &error), TALLY_E_LENGTH);
     CHECK_STATUS(tally_folder_init(&folder, wrapped, "a\0b", 3, 0600, &error), TALLY_E_NUL);
     CHECK_STATUS(tally_folder_init(&folder, wrapped, "a\xff", 2, 0600, &error), TALLY_E_UTF8);
-    CHECK_STATUS(tally_folder_init(&folder, wrapped, path, sizeof path - 64, 0600, &error), TALLY_E_LENGTH);
+    CHECK_STATUS(tally_folder_init(&folder, wrapped, path, 401, 0600, &error), TALLY_E_LENGTH);
     CHECK_TEXT(folder.path, "");
     CHECK_STATUS(tally_folder_init(&folder, wrapped, path, 400, 0600, &error), TALLY_OK);
     CHECK_STATUS(tally_folder_join(&folder, name, path, &error), TALLY_E_LENGTH);
