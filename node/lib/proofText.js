@@ -19,6 +19,13 @@ function textBytes(value, name) {
   throw new ArgumentError(`${name} is ${show(value)}; pass a string, or its bytes`);
 }
 
+/** An empty text would mean "none", and what it stands for would quietly not be checked. */
+function someText(value, name) {
+  const bytes = textBytes(value, name);
+  if (bytes.length === 0) throw new ArgumentError(`${name} is empty`, { hint: 'leave it out, or say what it is' });
+  return bytes;
+}
+
 /** A hash: 64 digits, as `hash` of receipts and events has them, or 32 bytes. */
 function hashBytes(value, name) {
   if (typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value)) return Buffer.from(value, 'hex');
@@ -45,7 +52,7 @@ function keys(value, name) {
   return Array.from(value, (each, i) => textBytes(each, `${name}[${i}]`));
 }
 
-const policyChecks = { keys, witnesses: keys, needed: integer(0, 0xffffffff), origin: textBytes };
+const policyChecks = { keys, witnesses: keys, needed: integer(0, 0xffffffff), origin: someText };
 
 /** A public key, several, or {keys, witnesses, needed, origin}; as the addon takes it. */
 function readPolicy(value, name = 'the policy') {
@@ -61,4 +68,4 @@ function readPolicy(value, name = 'the policy') {
   return { texts: [origin, ...known, ...witnesses], keyCount: known.length, needed, known };
 }
 
-module.exports = { none, textBytes, hashBytes, hashesBytes, storedBytes, keys, readPolicy };
+module.exports = { none, textBytes, someText, hashBytes, hashesBytes, storedBytes, keys, readPolicy };

@@ -5,7 +5,7 @@
 const { ArgumentError, OptionError, OutOfRangeError, UnsupportedError } = require('./errors');
 const { callback, flag, readOptions, show } = require('./options');
 const { proofOf } = require('./proof');
-const { keys, none, textBytes } = require('./proofText');
+const { keys, none, someText, textBytes } = require('./proofText');
 const { position } = require('./storeOptions');
 const { checkPath } = require('./storePath');
 const { Receipt } = require('./storeReceipt');
@@ -16,14 +16,6 @@ const EVERY_COMMIT = 2;
 
 /* ---------------------------------------------------------------------------------------------- signing */
 
-function notEmpty(check) {
-  return (value, name) => {
-    const bytes = Buffer.from(check(value, name));
-    if (bytes.length === 0) throw new ArgumentError(`${name} is empty`, { hint: 'leave it out, or say what it is' });
-    return bytes;
-  };
-}
-
 /** A core's thread would have to wait for the event loop, which may be waiting for it. */
 function noSigner() {
   throw new UnsupportedError('a signing callback cannot be a function of JavaScript', {
@@ -31,8 +23,8 @@ function noSigner() {
   });
 }
 
-const path = notEmpty(checkPath);
-const someText = notEmpty(textBytes);
+const path = (value, name) => someText(checkPath(value), name);
+
 const keyChecks = { keyPath: path, keyText: someText, sign: noSigner, verifyKey: noSigner, statePath: path };
 const signingChecks = {
   ...keyChecks,

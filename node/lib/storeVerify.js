@@ -4,7 +4,7 @@
 
 const { binding } = require('./native');
 const { abortSignal, callback, choice, integer, readOptions } = require('./options');
-const { keys, none, textBytes } = require('./proofText');
+const { keys, none, someText } = require('./proofText');
 const { checkPath } = require('./storePath');
 const { numbersOf, watched } = require('./storeUpkeep');
 
@@ -13,7 +13,7 @@ const modes = [undefined, 'full', 'quick'];
 const syncChecks = {
   mode: choice(...modes.slice(1)),
   keys,
-  since: textBytes,
+  since: someText,
   threads: integer(1, 1024),
 };
 const checks = { ...syncChecks, signal: abortSignal, onProgress: callback };

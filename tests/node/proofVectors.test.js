@@ -220,6 +220,8 @@ describe('hostile arguments of pure functions', () => {
     assert.throws(() => verifyCheckpoint(note, Array(5000).fill(key)), { code: 'TALLY_E_LENGTH' });
     assert.throws(() => verifyCheckpoint(note, { keys: key, wittnesses: [] }), { message: /did you mean witnesses\?/ });
     assert.throws(() => verifyProof('x', key, { stored: Buffer.alloc(1), hash }), { code: 'TALLY_E_OPTION' });
+    assert.throws(() => verifyCheckpoint(note, { keys: key, origin: '' }), { code: 'TALLY_E_ARGUMENT' });
+    assert.throws(() => verifyCheckpoint(note, []), { code: 'TALLY_E_ARGUMENT' });
     assert.throws(() => new tallystick.Proof('x'), { code: 'TALLY_E_ARGUMENT' });
   });
 

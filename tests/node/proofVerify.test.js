@@ -107,6 +107,21 @@ describe('verify', () => {
     assert.equal(split, false);
   });
 
+  test('since a checkpoint in the middle of anything', () => {
+    const store = openSync(freshPath(), { durability: 'buffered' });
+    for (const count of [1, 1, 2, 70, 500, 3]) {
+      fill(store, count);
+      const since = store.checkpointSync();
+      fill(store, count);
+      store.syncSync();
+      for (const mode of ['full', 'quick']) {
+        const { intact, message } = store.verifySync({ since, mode });
+        assert.ok(intact, message);
+      }
+    }
+    store.closeSync();
+  });
+
   test(
     'of an open store goes on beside appending',
     withSigned(async (store, { publicKey, where }) => {
@@ -181,6 +196,7 @@ describe('verify', () => {
         ['TALLY_E_KEY', { keys: [makeKey('w', { witness: true }).publicKey] }],
         ['TALLY_E_ARGUMENT', { since: 5 }],
         ['TALLY_E_FORMAT', { since: 'no note' }],
+        ['TALLY_E_ARGUMENT', { since: '' }],
         ['TALLY_E_RANGE', { threads: 0 }],
         ['TALLY_E_ARGUMENT', { threads: '2' }],
       ]) {
