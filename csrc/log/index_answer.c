@@ -132,6 +132,7 @@ enum tally_answer tally_index_candidate(tally_index *index, bool idempotency, co
                                         uint32_t *ordinal)
 {
     bool known = false;
+    *ordinal = 0;
     tally_index_lock(index);
     const tally_index_hashed *hashed = idempotency ? &index->digests : &index->ids;
     if (hashed->mask != 0) {

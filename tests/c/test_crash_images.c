@@ -614,6 +614,9 @@ static void failed_sync(writer *by, const tally_platform *platform)
     end(by);
 }
 
+/* More than fill a segment. */
+#define FULL_AFTER 200u
+
 /* The disk is full for a while: at rotation, and when sealing makes its sections. */
 static void full_disk(writer *by, const tally_platform *platform)
 {
@@ -623,9 +626,12 @@ static void full_disk(writer *by, const tally_platform *platform)
     for (int round = 0; round < 4; round++) {
         uint64_t before = by->with->count;
         tally_memory_set_space(inner, tally_memory_used_space(inner) + (uint64_t)round * 2000);
-        for (int i = 0; i < 8; i++) append(by, 1, i % 3 == 0 ? TALLY_DURABLE : TALLY_WRITTEN);
+        uint64_t tried = 0; /* until one is refused: how much room is left depends on the data */
+        while (!by->failed && tried < FULL_AFTER && by->with->count == before + tried) {
+            append(by, 1, tried++ % 3 == 0 ? TALLY_DURABLE : TALLY_WRITTEN);
+        }
         tick(by, 3);
-        CHECK(by->with->count < before + 8 || by->failed);
+        CHECK(by->with->count < before + tried || by->failed);
         tally_memory_set_space(inner, UINT64_MAX);
         append(by, 1, TALLY_WRITTEN);
         tick(by, 2);
