@@ -145,12 +145,12 @@ class Signing:
             _check_callback(name, function)
         self._key = None if key is None else _secret(key)
         self._parts_but_key = (
-            _path(key_path),
+            _path("key_path", key_path),
             _text("verify_key", verify_key),
-            _path(state_path),
+            _path("state_path", state_path),
             _text("remembered", remembered),
-            _path(remembered_path),
-            _path(mirror_path),
+            _path("remembered_path", remembered_path),
+            _path("mirror_path", mirror_path),
             _texts("verify_keys", verify_keys),
             signer,
             mirror,
@@ -197,8 +197,18 @@ def _secret(key: object) -> bytes:
     raise KeyTextError("the text of the private key is not Unicode")
 
 
-def _path(path: Path | None) -> bytes | None:
-    return None if path is None else os.fsencode(path)
+def _refuse_secret(name: str, value: str | bytes) -> None:
+    """A private key in the wrong place would be shown by a repr, or stand in an error about a file."""
+    if value[:12] in ("PRIVATE+KEY+", b"PRIVATE+KEY+"):
+        raise KeyTextError(f"{name} was given the text of a private key")
+
+
+def _path(name: str, path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    encoded = os.fsencode(path)
+    _refuse_secret(name, encoded)
+    return encoded
 
 
 def _text(name: str, value: object) -> Any:
@@ -206,6 +216,8 @@ def _text(name: str, value: object) -> Any:
         return value.text
     if value is not None and not isinstance(value, (str, bytes)):
         raise TypeError(f"{name} is a text, as str or bytes, not {type(value).__name__}")
+    if value is not None:
+        _refuse_secret(name, value)
     return value
 
 
@@ -293,14 +305,13 @@ Trust: TypeAlias = Text | Iterable[Text] | Policy
 
 
 def _texts(name: str, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, (str, bytes)):
-        return (value,)
     if isinstance(value, Key):
         raise TypeError(f"{name} are public keys: give key.public")
-    texts = tuple(value)
+    texts = (value,) if isinstance(value, (str, bytes)) else tuple(value)
     for one in texts:
         if not isinstance(one, (str, bytes)):
             raise TypeError(f"{name} are texts, as str or bytes, not {type(one).__name__}")
+        _refuse_secret(name, one)
     return texts
 
 

@@ -193,6 +193,12 @@ def test_a_private_key_is_shown_nowhere(tmp_path: Path) -> None:
         lambda: tally.open(tmp_path / "new", signing=tally.Signing(key=bad)),
         lambda: tally.cosign(NOTE, bad),
         lambda: tally.verify_checkpoint(NOTE, bad),
+        lambda: tally.Signing(bad),
+        lambda: tally.Signing(Path(bad)),
+        lambda: tally.Signing(state_path=bad),
+        lambda: tally.Signing(verify_key=bad.encode()),
+        lambda: tally.Signing(verify_keys=[bad]),
+        lambda: tally.Signing(remembered=bad),
         lambda: tally.verify_checkpoint(NOTE, key.private),
         lambda: tally.verify_checkpoint(NOTE, key),  # type: ignore[arg-type]
     ]
