@@ -11,6 +11,7 @@
 
 /* A str as UTF-8, or bytes as they are; borrowed. */
 int proof_text(module_state *state, const char *name, PyObject *value, tally_text *out);
+/* None leaves *out as it is. An empty text is refused: in the core it is none, which weakens what is asked. */
 int proof_optional_text(module_state *state, const char *name, PyObject *value, tally_text *out);
 
 /* Several texts, with what they are borrowed from. */

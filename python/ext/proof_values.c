@@ -15,7 +15,11 @@ int proof_text(module_state *state, const char *name, PyObject *value, tally_tex
 
 int proof_optional_text(module_state *state, const char *name, PyObject *value, tally_text *out)
 {
-    return value == NULL || value == Py_None ? 0 : proof_text(state, name, value, out);
+    if (value == NULL || value == Py_None) return 0;
+    if (proof_text(state, name, value, out) < 0) return -1;
+    if (out->length != 0) return 0;
+    (void)error_raise_text(state, TALLY_E_LENGTH, "%s is empty: leave it out, or give None", name);
+    return -1;
 }
 
 /* ------------------------------------------------------------------------------------------ several */

@@ -250,6 +250,37 @@ def test_keys_are_checked_at_open(log: Log, tmp_path: Path) -> None:
         log.open(Signing(inside))
 
 
+def test_an_empty_text_is_refused_and_not_taken_for_none(log: Log) -> None:
+    names = ["key_path", "key", "verify_key", "state_path", "remembered", "remembered_path", "mirror_path"]
+    for name in names:
+        for empty in ("", b""):
+            with pytest.raises(errors.LengthError, match=name):
+                log.open(Signing(**{name: empty}))  # type: ignore[arg-type]
+    with log.open() as store:
+        proof = store.prove(0)
+        for call in (
+            lambda: store.verify(since=""),
+            lambda: proof.verify(tally.Policy(log.key.public, origin="")),
+            lambda: store.verify(keys=""),
+            lambda: proof.verify(""),
+            lambda: proof.verify([]),
+        ):
+            with pytest.raises(errors.TallyError):
+                call()
+
+
+def test_an_event_without_data_is_proven_with_what_is_stored(log: Log) -> None:
+    with log.open() as store:
+        receipt = store.append("s", "t")
+        proof, stored = receipt.proof(), store.get_stored(receipt)
+    proven = proof.verify(log.key.public, stored)
+    assert proven.data_given
+    assert proven.event is not None
+    assert (proven.event.data, proven.event.data_state) == (None, "readable")
+    with pytest.raises(errors.DamagedError):
+        proof.verify(log.key.public, stored + b"1")
+
+
 def test_an_older_copy_is_refused(log: Log, tmp_path: Path) -> None:
     shutil.copytree(log.path, tmp_path / "older")
     with log.open() as store:
