@@ -84,6 +84,19 @@ tally_status tally_folder_sync(const tally_folder *folder, tally_error *error)
     return sync_path(folder, folder->path, error);
 }
 
+tally_status tally_folder_sync_parent(const tally_folder *folder, tally_error *error)
+{
+    char parent[TALLY_PATH_MAX];
+    size_t length = strlen(folder->path);
+    while (length > 1 && folder->path[length - 1] == '/') length--;
+    while (length > 0 && folder->path[length - 1] != '/') length--;
+    while (length > 1 && folder->path[length - 1] == '/') length--;
+    memcpy(parent, folder->path, length);
+    if (length == 0) parent[length++] = '.';
+    parent[length] = '\0';
+    return sync_path(folder, parent, error);
+}
+
 /* How long the part of a path before its last slash is; 0 when there is none. */
 static size_t parent_length(const char *path)
 {

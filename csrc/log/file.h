@@ -28,6 +28,8 @@ tally_status tally_folder_join(const tally_folder *folder, const char *name, cha
 /* Makes a directory in it, with its mode; "" is the folder itself. One that exists is no failure. */
 tally_status tally_folder_make(const tally_folder *folder, const char *name, tally_error *error);
 tally_status tally_folder_sync(const tally_folder *folder, tally_error *error);
+/* Of the directory that holds it, so that its own name survives. */
+tally_status tally_folder_sync_parent(const tally_folder *folder, tally_error *error);
 
 /* `flags` as of tally_platform.open_file. */
 tally_status tally_file_open(const tally_folder *folder, const char *name, uint32_t flags, tally_file *file,

@@ -23,23 +23,6 @@
 
 /* ---------------------------------------------------------------------------------------- directory */
 
-/* The directory that holds the new one, so that its name survives too. */
-static tally_status sync_parent(const tally_folder *folder, tally_error *error)
-{
-    char parent[TALLY_PATH_MAX];
-    size_t length = strlen(folder->path);
-    while (length > 1 && folder->path[length - 1] == '/') length--;
-    while (length > 0 && folder->path[length - 1] != '/') length--;
-    while (length > 1 && folder->path[length - 1] == '/') length--;
-    memcpy(parent, folder->path, length);
-    if (length == 0) parent[length++] = '.';
-    parent[length] = '\0';
-    int32_t os_error = 0;
-    tally_status status = folder->platform->sync_directory(folder->platform->context, parent, &os_error);
-    if (status == TALLY_OK || status == TALLY_E_UNSUPPORTED) return TALLY_OK;
-    return tally_fail_os(error, status, os_error, parent, "the directory of the new store could not be synced");
-}
-
 static tally_status refuse_remote(const tally_store_body *body, tally_error *error)
 {
     const tally_platform *platform = body->platform;
@@ -84,7 +67,7 @@ static tally_status prepare_directory(tally_store_body *body, tally_error *error
     bool may_make = mode == TALLY_STORE_OPEN_OR_CREATE || mode == TALLY_STORE_NEW;
     if (missing && may_make) status = tally_folder_make(&body->folder, "", error);
     /* Also when the directory is there: who made it may have failed to sync its name. */
-    if (status == TALLY_OK && is_new && may_make) status = sync_parent(&body->folder, error);
+    if (status == TALLY_OK && is_new && may_make) status = tally_folder_sync_parent(&body->folder, error);
     if (status == TALLY_OK) status = refuse_remote(body, error);
     return status;
 }

@@ -103,20 +103,10 @@ tally_status tally_work_make_folder(const tally_work *work, const char *path, si
                          tally_status_message(status));
 }
 
-static tally_status sync_parent(const tally_folder *folder, tally_error *error)
-{
-    tally_folder parent = *folder;
-    char *slash = strrchr(parent.path, '/');
-    if (slash == NULL) memcpy(parent.path, ".", 2);
-    else if (slash == parent.path) parent.path[1] = '\0';
-    else *slash = '\0';
-    return tally_folder_sync(&parent, error);
-}
-
 tally_status tally_work_finish_folder(const tally_folder *folder, tally_error *error)
 {
     tally_status status = tally_folder_sync(folder, error);
-    return status == TALLY_OK ? sync_parent(folder, error) : status;
+    return status == TALLY_OK ? tally_folder_sync_parent(folder, error) : status;
 }
 
 static int32_t remove_segment(void *user_data, const char *name)
