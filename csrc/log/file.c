@@ -94,7 +94,11 @@ tally_status tally_folder_sync_parent(const tally_folder *folder, tally_error *e
     memcpy(parent, folder->path, length);
     if (length == 0) parent[length++] = '.';
     parent[length] = '\0';
-    return sync_path(folder, parent, error);
+    /* Where no directory can be synced, this one is no worse than the others. */
+    tally_status status = sync_path(folder, parent, error);
+    if (status != TALLY_E_UNSUPPORTED) return status;
+    tally_error_clear(error);
+    return TALLY_OK;
 }
 
 /* How long the part of a path before its last slash is; 0 when there is none. */
