@@ -491,9 +491,10 @@ describe('hostile arguments', () => {
     const { where, keyPath } = withKey();
     const store = openSync(where, { signing: { keyPath } });
     store.appendSync('s', 't', 1);
-    const pending = [store.checkpoint(), store.prove(0), store.consistency(0, 1), store.getStored(0)];
+    const calls = [store.checkpoint(), store.prove(0), store.consistency(0, 1), store.getStored(0)];
+    const pending = Promise.allSettled(calls);
     await store.close();
-    for (const settled of await Promise.allSettled(pending)) {
+    for (const settled of await pending) {
       if (settled.status === 'rejected') failsWith('TALLY_E_CLOSED')(settled.reason);
     }
     for (const [name, ...args] of [
