@@ -17,8 +17,9 @@ sys.path.insert(0, str(ROOT / "tests" / "verifier"))
 import ed25519  # noqa: E402
 import notes1  # noqa: E402
 import proofs1  # noqa: E402
+import verify_store  # noqa: E402
 
-__all__ = ["ROOT", "Log", "ed25519", "make_log", "notes1", "proofs1"]
+__all__ = ["ROOT", "Log", "ed25519", "make_log", "notes1", "proofs1", "verify_store"]
 
 
 @dataclass

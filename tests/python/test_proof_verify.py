@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from proof_logs import Log, make_log
+from proof_logs import Log, make_log, notes1, verify_store
 
 import tallystick as tally
 from tallystick import errors
@@ -59,6 +59,29 @@ def test_a_flipped_byte_is_named(log: Log) -> None:
     assert text.startswith(f"not intact: {report.reason} in event 4, {report.file} at {report.offset}: ")
     assert '<b style="color:#cf222e">not intact</b>' in html
     assert report.reason in html
+
+
+def test_the_independent_verifier_agrees(log: Log, tmp_path: Path) -> None:
+    new = tally.make_key(notes1.read_vkey(log.key.public).name)
+    new.save(tmp_path / "new.key")
+    with log.open(log.signer()) as store:
+        store.append("s", "t", b"\0\1")
+        old = store.checkpoint()
+        store.rotate_key(tally.Signing(tmp_path / "new.key"))
+        for _ in range(3):
+            store.append("s", "t", {"n": 4})
+            store.checkpoint()
+    keys = [log.key.public, new.public]
+    ours, theirs = tally.verify(log.path, keys=keys), verify_store.verify_store(log.path, keys)
+    assert ours
+    assert (ours.events, ours.covered, ours.root) == (theirs.events, theirs.covered, theirs.root)
+    assert ours.covered == ours.events == 14
+    assert tally.verify(log.path, keys=keys, since=old)
+    assert verify_store.verify_store(log.path, keys, old.text.encode()).events == 14
+    flip(log)
+    assert not tally.verify(log.path, keys=keys)
+    with pytest.raises((notes1.RejectedError, verify_store.StoreError)):
+        verify_store.verify_store(log.path, keys)
 
 
 def test_keys_and_notes_are_looked_at(log: Log, tmp_path: Path) -> None:
