@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "log/crc32c.h"
+#include "proof/digests.h"
 
 /* Looking for what is misplaced goes no further than this. */
 #define LOOK_AHEAD_BYTES (UINT64_C(64) << 20)
@@ -137,26 +138,49 @@ static bool check_order(walk *at, const tally_core *core)
 
 /* ----------------------------------------------------------------------------------------- digests */
 
-static bool check_body(walk *at, const tally_frame *frame, const tally_core *core, tally_body_view *body)
+/* Of an event, made together. */
+typedef struct digests {
+    uint8_t leaf[TALLY_DIGEST_BYTES];
+    uint8_t body[TALLY_DIGEST_BYTES];
+    uint8_t data[TALLY_DIGEST_BYTES];
+} digests;
+
+static void make_digests(const tally_frame *frame, const tally_core *core, enum depth depth, digests *made)
 {
-    uint8_t digest[TALLY_DIGEST_BYTES];
+    const tally_digest_job jobs[] = {
+        {TALLY_DOMAIN_BODY, frame->body, frame->body_length, NULL, 0, made->body},
+        {TALLY_DOMAIN_LEAF, frame->core, TALLY_CORE_BYTES, NULL, 0, made->leaf},
+        {TALLY_DOMAIN_DATA, frame->data, frame->data_length, NULL, 0, made->data},
+    };
+    bool with_body = depth == FULL || (core->flags & TALLY_CORE_SYSTEM) != 0;
+    if (with_body && core->digest_algorithm == TALLY_DIGEST_SHA256) {
+        tally_digest_jobs(jobs, 3);
+        return;
+    }
+    tally_core_event_hash(frame->core, made->leaf);
+    if (!with_body) return;
+    tally_body_digest(core->digest_algorithm, frame->body, frame->body_length, made->body);
+    tally_digest(core->digest_algorithm, TALLY_DOMAIN_DATA, frame->data, frame->data_length, made->data);
+}
+
+static bool check_body(walk *at, const tally_frame *frame, const tally_core *core, const digests *made,
+                       tally_body_view *body)
+{
     tally_error why;
-    tally_body_digest(core->digest_algorithm, frame->body, frame->body_length, digest);
-    if (memcmp(digest, core->body_digest, sizeof digest) != 0)
+    if (memcmp(made->body, core->body_digest, sizeof made->body) != 0)
         return wrong(at, TALLY_REASON_BODY_CHANGED, core->position, "the body is not what the core says");
     if (tally_body_decode(frame->body, frame->body_length, body, &why) != TALLY_OK)
         return wrong(at, TALLY_REASON_BODY_CHANGED, core->position, why.message);
     return true;
 }
 
-static bool check_data(walk *at, const tally_frame *frame, const tally_core *core, const tally_body_view *body)
+static bool check_data(walk *at, const tally_frame *frame, const tally_core *core, const digests *made,
+                       const tally_body_view *body)
 {
-    uint8_t digest[TALLY_DIGEST_BYTES];
     tally_error why;
     if (frame->data_length != body->stored_length)
         return wrong(at, TALLY_REASON_DATA_CHANGED, core->position, "the data have another length than the body says");
-    tally_digest(core->digest_algorithm, TALLY_DOMAIN_DATA, frame->data, frame->data_length, digest);
-    if (memcmp(digest, body->data_digest, sizeof digest) != 0)
+    if (memcmp(made->data, body->data_digest, sizeof made->data) != 0)
         return wrong(at, TALLY_REASON_DATA_CHANGED, core->position, "the data are not what the body says");
     if (tally_frame_check_data(at->segment->seed, frame, &why) != TALLY_OK)
         return wrong(at, TALLY_REASON_UNREADABLE, core->position, why.message);
@@ -217,6 +241,8 @@ static bool add_stop(walk *at)
 {
     tally_chunk *chunk = at->chunk;
     const tally_platform *platform = at->checks->platform;
+    if (!tally_subtrees_flush(&chunk->parts, compare_part, &chunk->tiles))
+        return failed(at, TALLY_E_NO_MEMORY, "no memory for the tree of a part of the log");
     if (chunk->stop_count == chunk->stop_capacity) {
         size_t capacity = chunk->stop_capacity == 0 ? 16 : 2 * chunk->stop_capacity;
         void *larger = platform->resize(platform->context, chunk->stops, capacity * sizeof *chunk->stops);
@@ -260,14 +286,14 @@ static bool read_frame(walk *at, bool check, tally_frame *frame)
                  at->chunk->position, why.message);
 }
 
-static bool check_full(walk *at, const tally_frame *frame, const tally_core *core, const uint8_t *hash)
+static bool check_full(walk *at, const tally_frame *frame, const tally_core *core, const digests *made)
 {
     tally_chunk *chunk = at->chunk;
     tally_body_view body;
     tally_link *link;
     uint32_t ordinal = (uint32_t)(core->position - at->segment->header.first_position);
-    if (!check_body(at, frame, core, &body) || !check_data(at, frame, core, &body)) return false;
-    if (!check_link(at, core, hash, body.stream, &link)) return false;
+    if (!check_body(at, frame, core, made, &body) || !check_data(at, frame, core, made, &body)) return false;
+    if (!check_link(at, core, made->leaf, body.stream, &link)) return false;
     if ((core->flags & TALLY_CORE_SYSTEM) != 0 && !take_rotation(at, frame, core, &body)) return false;
     if (!at->segment->sealed) return true;
     tally_index_event event = {.ordinal = ordinal,
@@ -280,18 +306,18 @@ static bool check_full(walk *at, const tally_frame *frame, const tally_core *cor
     return true;
 }
 
-static bool check_leaf(walk *at, const tally_frame *frame, const tally_core *core)
+static bool check_leaf(walk *at, const tally_frame *frame, const tally_core *core, const digests *made)
 {
     tally_body_view body;
     if ((core->flags & TALLY_CORE_SYSTEM) == 0) return true;
-    return check_body(at, frame, core, &body) && take_rotation(at, frame, core, &body);
+    return check_body(at, frame, core, made, &body) && take_rotation(at, frame, core, &body);
 }
 
 static bool walk_event(walk *at)
 {
     tally_chunk *chunk = at->chunk;
     enum depth depth = depth_of(at->checks, chunk->position);
-    uint8_t hash[TALLY_DIGEST_BYTES];
+    digests made;
     tally_frame frame;
     tally_core core;
     tally_error why;
@@ -300,10 +326,10 @@ static bool walk_event(walk *at)
         return wrong(at, TALLY_REASON_CORE_CHANGED, chunk->position, why.message);
     if (!check_position(at, core.position) || !check_order(at, &core)) return false;
     if (depth != PASS) {
-        tally_core_event_hash(frame.core, hash);
-        bool good = depth == FULL ? check_full(at, &frame, &core, hash) : check_leaf(at, &frame, &core);
-        if (!good || !add_leaf(at, hash)) return false;
-        memcpy(chunk->last_hash, hash, sizeof hash);
+        make_digests(&frame, &core, depth, &made);
+        bool good = depth == FULL ? check_full(at, &frame, &core, &made) : check_leaf(at, &frame, &core, &made);
+        if (!good || !add_leaf(at, made.leaf)) return false;
+        memcpy(chunk->last_hash, made.leaf, sizeof chunk->last_hash);
         chunk->any_hash = true;
     }
     at->frames_crc = tally_mark_add_frame(at->frames_crc, frame.crc_meta, frame.crc_data);
@@ -472,6 +498,8 @@ void tally_chunk_walk(tally_chunk *chunk, const tally_checks *checks)
         at.next_stop = first_stop_behind(checks, chunk->position);
         begin_commit(&at);
         while (walk_next(&at)) continue;
+        if (!tally_subtrees_flush(&chunk->parts, compare_part, &chunk->tiles))
+            (void)failed(&at, TALLY_E_NO_MEMORY, "no memory for the tree of a part of the log");
     }
     chunk->buffer = at.scan.buffer;
     chunk->capacity = at.scan.capacity;
