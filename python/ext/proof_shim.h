@@ -63,8 +63,8 @@ void proof_signing_drop(proof_signing *signing);
 /* Around the calls that can raise from what a signer raised on this thread. */
 void voice_enter(void);
 void voice_leave(void);
-/* Whether this thread is inside a callback of a signer or a mirror. */
-bool voice_inside(void);
+/* Whether this thread is inside a callback of this store's signer or mirror. */
+bool voice_inside(const py_store *self);
 /* A failure in the core's words, with what the callback raised in the place of its number: a new reference. */
 PyObject *voice_explain(const py_store *self, const char *message);
 /* Raises SignatureError from what the callback raised. NULL. */

@@ -24,8 +24,7 @@ typedef struct proof_voice {
 } proof_voice;
 
 THREAD_LOCAL unsigned voice_wanted; /* calls that raise from what a signer raises */
-THREAD_LOCAL unsigned voice_depth;
-THREAD_LOCAL int32_t voice_number; /* of voice_exception */
+THREAD_LOCAL int32_t voice_number;  /* of voice_exception */
 THREAD_LOCAL PyObject *voice_exception;
 
 void voice_enter(void) { voice_wanted++; }
@@ -35,7 +34,23 @@ void voice_leave(void)
     if (--voice_wanted == 0) Py_CLEAR(voice_exception);
 }
 
-bool voice_inside(void) { return voice_depth != 0; }
+/* A callback that runs on this thread; what it calls may lead to another one. */
+typedef struct voice_frame {
+    const proof_voice *voice;
+    const struct voice_frame *outer;
+} voice_frame;
+
+THREAD_LOCAL const voice_frame *voice_innermost;
+
+bool voice_inside(const py_store *self)
+{
+    for (const voice_frame *frame = voice_innermost; frame != NULL; frame = frame->outer) {
+        for (const proof_voice *voice = self->voices; voice != NULL; voice = voice->next) {
+            if (voice == frame->voice) return true;
+        }
+    }
+    return false;
+}
 
 /* ----------------------------------------------------------------------------------------- failures */
 
@@ -168,9 +183,10 @@ static int32_t voice_sign(void *user_data, const tally_sign_request *request, ui
     gil_hold hold;
     if (!gil_take(&hold)) return -1;
     PyObject *pending = PyErr_Occurred() ? error_fetch() : NULL;
-    voice_depth++;
+    const voice_frame frame = {self, voice_innermost};
+    voice_innermost = &frame;
     int32_t answer = ask_signer(self, request, signature) == 0 ? 0 : failed(self, &self->unsigned_, "signer");
-    voice_depth--;
+    voice_innermost = frame.outer;
     if (pending != NULL) error_restore(pending);
     gil_give(&hold);
     return answer;
@@ -182,9 +198,10 @@ static int32_t voice_mirror(void *user_data, const char *note, size_t length)
     gil_hold hold;
     if (!gil_take(&hold)) return -1;
     PyObject *pending = PyErr_Occurred() ? error_fetch() : NULL;
-    voice_depth++;
+    const voice_frame frame = {self, voice_innermost};
+    voice_innermost = &frame;
     int32_t answer = tell_mirror(self, note, length) == 0 ? 0 : failed(self, &self->unmirrored, "mirror");
-    voice_depth--;
+    voice_innermost = frame.outer;
     if (pending != NULL) error_restore(pending);
     gil_give(&hold);
     return answer;

@@ -218,7 +218,7 @@ PyObject *store_close(py_store *self, PyObject *unused)
 {
     (void)unused;
     bool first = self->handle != NULL;
-    if (first && voice_inside())
+    if (first && voice_inside(self))
         return error_raise_text(self->state, TALLY_E_WOULD_BLOCK,
                                 "a store cannot be closed inside a callback of its signer");
     tally_store *handle = first ? self->handle : self->closing;

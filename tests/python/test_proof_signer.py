@@ -164,6 +164,20 @@ def test_a_callback_may_read_and_append_but_not_ask_for_heads_or_close(log: Log)
         assert said[4].position == 3
 
 
+def test_a_mirror_may_be_another_store(log: Log, tmp_path: Path) -> None:
+    def mirror(head: Checkpoint) -> None:
+        with tally.open(tmp_path / "mirror") as heads:
+            heads.append("heads", "head.signed", head.text.encode(), content_type="text/plain")
+
+    with log.open(log.signer(mirror=mirror)) as store:
+        head = store.checkpoint()
+        store.append("s", "t")
+        assert store.checkpoint().size == 4
+        assert store.signing().mirror_failures == 0
+    with tally.open(tmp_path / "mirror", mode="r") as heads:
+        assert heads[0].data == head.text
+
+
 def test_after_a_rotation_both_signers_are_asked_then_the_new_one(log: Log) -> None:
     asked: list[str] = []
     new = Log(log.path, log.key_path, tally.make_key(log.key.public.split("+")[0]))
