@@ -317,3 +317,36 @@ TEST(each_allocation_that_fails_in_an_open_store_is_told)
     check_open_intact(700);
     end();
 }
+
+/* ----------------------------------------------------------------------------------- while appending */
+
+static void append_in_background(void *user_data)
+{
+    (void)user_data;
+    for (uint64_t i = 0; i < 12; i++) append_many(i * 100, 100);
+}
+
+TEST(a_store_is_verified_while_others_append_and_seal)
+{
+    tally_thread_id thread;
+    int32_t os_error;
+    sign_vkey[0] = '\0';
+    begin_threaded();
+    append_many(0, 10);
+    REQUIRE_STATUS(world->start_thread(world->context, append_in_background, NULL, &thread, &os_error), TALLY_OK);
+    uint64_t last = 0;
+    while (last < 1000) {
+        tally_verify_options options = verify_options();
+        options.threads = 2;
+        CHECK_STATUS(tally_store_verify(store, &options, &verified, &verify_error), TALLY_OK);
+        if (!verified.intact) printf("# open: %s\n", verified.message);
+        CHECK_EQ(verified.intact, 1);
+        CHECK(verified.events >= last);
+        last = verified.events;
+        CHECK_EQ(verify_with(&options)->intact, 1);
+        if (!verified.intact) printf("# directory: %s\n", verified.message);
+        if (test_has_failed()) break;
+    }
+    world->join_thread(world->context, thread);
+    end();
+}
