@@ -39,7 +39,8 @@ def read_records(raw: bytes, clean: bool) -> list[bytes]:
         length = int.from_bytes(raw[at : at + 3], "little")
         end = at + pad8(8 + length)
         note = raw[at + 8 : at + 8 + length]
-        whole = len(raw) - at >= 8 and 1 <= length <= NOTE_BYTES and end <= len(raw) and not any(raw[at + 8 + length : end])
+        whole = len(raw) - at >= 8 and 1 <= length <= NOTE_BYTES and end <= len(raw)
+        whole = whole and not any(raw[at + 8 + length : end])
         if not whole or crc32c(raw[at : at + 4] + note) != struct.unpack_from("<I", raw, at + 4)[0]:
             if clean:
                 raise StoreError("CHECKPOINTS", at, "a record does not check")
