@@ -16,10 +16,10 @@ from .stores import ROOT, STORES, StoreError, crc32c, open_store, raw_path
 
 sys.path.insert(0, str(ROOT / "tests" / "verifier"))
 
-from format1 import HEADER_BYTES, digest  # noqa: E402
-from notes1 import RejectedError  # noqa: E402
-from read_store import read_store  # noqa: E402
-from verify_store import verify_store  # noqa: E402
+from format1 import HEADER_BYTES, digest
+from notes1 import RejectedError
+from read_store import read_store
+from verify_store import verify_store
 
 EVENTS = 12
 
