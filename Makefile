@@ -49,10 +49,10 @@ $(OUT)/$(1)/tests/%.o: tests/c/%.c csrc/flags.txt Makefile
 	@mkdir -p $$(@D)
 	@$(SAY) "  CC $$@"
 	$(Q)$$($(1)_compile) -Itests/c -MMD -MP -c $$< -o $$@
-# When gcc optimises across files it warns of what it cannot follow; each file alone is still checked.
+# Optimising the whole core again for each program would take minutes; what cffi, Python and Node load is.
 $(TESTS:%=$(OUT)/$(1)/tests/%): %: %.o $$($(1)_wraps) $$($(1)_objects)
 	@$(SAY) "  LD $$@"
-	$(Q)$$($(1)_compile) $$(if $$(findstring -flto,$(3)),-Wno-maybe-uninitialized) $$^ -o $$@ $(LIBS)
+	$(Q)$$($(1)_compile) $$(if $$(findstring -flto,$(3)),-fno-lto) $$^ -o $$@ $(LIBS)
 .PHONY: tests-$(1) core-$(1)
 core-$(1): $$($(1)_objects)
 tests-$(1): $(TESTS:%=$(OUT)/$(1)/tests/%)
