@@ -62,6 +62,30 @@ tally_status tally_lockfile_take(const tally_folder *folder, tally_file *file, t
     return TALLY_OK;
 }
 
+tally_status tally_lockfile_take_segment(const tally_folder *folder, tally_file *file, tally_error *error)
+{
+    const tally_platform *platform = folder->platform;
+    char name[TALLY_NAME_BYTES];
+    int32_t os_error = 0;
+    if (*file != TALLY_FILE_NONE) return TALLY_OK;
+    tally_name_segment(0, 0, name);
+    tally_status status = tally_file_open(folder, name, TALLY_OPEN_READ, file, error);
+    if (status == TALLY_E_NOT_FOUND) {
+        tally_error_clear(error);
+        return TALLY_OK;
+    }
+    if (status != TALLY_OK) return status;
+    status = platform->lock_file(platform->context, *file, &os_error);
+    if (status == TALLY_OK) return TALLY_OK;
+    tally_file_close(folder, file);
+    return tally_fail_os(
+        error, status, os_error, folder->path,
+        status == TALLY_E_LOCKED
+            ? "the store is open for writing already, and its file LOCK was removed meanwhile; close it "
+              "there, or open it for reading only"
+            : "the store could not be locked");
+}
+
 void tally_lockfile_drop(const tally_folder *folder, tally_file *file)
 {
     const tally_platform *platform = folder->platform;

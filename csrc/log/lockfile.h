@@ -6,6 +6,9 @@
 
 /* TALLY_E_LOCKED, naming process and host of who has it. */
 tally_status tally_lockfile_take(const tally_folder *folder, tally_file *file, tally_error *error);
+/* A second lock, on the first segment, which nobody takes for a leftover: LOCK may have been removed under an open
+ * writer. Leaves TALLY_FILE_NONE when there is no segment yet, or when it has one already. */
+tally_status tally_lockfile_take_segment(const tally_folder *folder, tally_file *file, tally_error *error);
 void tally_lockfile_drop(const tally_folder *folder, tally_file *file);
 
 #endif

@@ -39,6 +39,7 @@ void tally_store_discard(tally_store_body *body)
     (void)tally_registry_close(&body->registry);
     tally_delivery_close(body);
     tally_gates_close(body);
+    tally_lockfile_drop(&body->folder, &body->segment_lock);
     tally_lockfile_drop(&body->folder, &body->lock_file);
     if (body->has_readers_mutex) platform->mutex_destroy(platform->context, &body->readers_mutex);
     if (body->slot != NULL) tally_gate_forget(body->slot);
@@ -77,15 +78,21 @@ static enum tally_finish finish(tally_slot *slot)
     return TALLY_FINISH_DONE;
 }
 
-/* The lock is the parent's: a child that kept its descriptor would hold it when the parent is gone. */
+static void let_go(const tally_store_body *body, tally_file *lock)
+{
+    int32_t os_error = 0;
+    if (*lock == TALLY_FILE_NONE) return;
+    (void)body->platform->close_file(body->platform->context, *lock, &os_error);
+    *lock = TALLY_FILE_NONE;
+}
+
+/* The locks are the parent's: a child that kept their descriptors would hold them when the parent is gone. */
 static void in_child(tally_slot *slot)
 {
     tally_store_body *body = slot->body;
-    int32_t os_error = 0;
     tally_store_signing_in_child(body);
-    if (body->lock_file == TALLY_FILE_NONE) return;
-    (void)body->platform->close_file(body->platform->context, body->lock_file, &os_error);
-    body->lock_file = TALLY_FILE_NONE;
+    let_go(body, &body->segment_lock);
+    let_go(body, &body->lock_file);
 }
 
 const tally_close_steps tally_store_close_steps = {withdraw, finish, in_child};

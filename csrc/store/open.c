@@ -159,6 +159,14 @@ static tally_status start_log(tally_store_body *body, tally_found *found, tally_
     return status;
 }
 
+static tally_status lock_first_segment(tally_store_body *body, tally_error *error)
+{
+    tally_gate_lock(body->slot);
+    tally_status status = tally_lockfile_take_segment(&body->folder, &body->segment_lock, error);
+    tally_gate_unlock(body->slot);
+    return status;
+}
+
 static tally_status open_writing(tally_store_body *body, tally_error *error)
 {
     bool missing = false;
@@ -171,6 +179,7 @@ static tally_status open_writing(tally_store_body *body, tally_error *error)
         status = tally_lockfile_take(&body->folder, &body->lock_file, error);
         tally_gate_unlock(body->slot);
     }
+    if (status == TALLY_OK) status = lock_first_segment(body, error);
     /* Again under the lock: another process may have made it meanwhile. */
     if (status == TALLY_OK) status = look(body, &missing, &is_new, error);
     if (status == TALLY_OK) {
@@ -180,7 +189,7 @@ static tally_status open_writing(tally_store_body *body, tally_error *error)
     if (status != TALLY_OK) return status;
     status = start_log(body, &found, error);
     tally_found_release(&found);
-    return status;
+    return status == TALLY_OK ? lock_first_segment(body, error) : status; /* which a new store has only now */
 }
 
 /* ------------------------------------------------------------------------------------------ reading */
@@ -244,7 +253,7 @@ static tally_status make_body(const tally_store_options *known, const char *path
     body->platform = platform;
     body->options = *known;
     body->read_only = known->mode == TALLY_STORE_READ_ONLY;
-    body->lock_file = TALLY_FILE_NONE;
+    body->lock_file = body->segment_lock = TALLY_FILE_NONE;
     tally_status status = tally_folder_init(&body->folder, platform, path, path_length, known->mode_of_files, error);
     if (status == TALLY_OK) {
         /* First, so that the child of a fork during the open finds what it has to let go of. */

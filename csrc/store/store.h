@@ -36,6 +36,7 @@ typedef struct tally_store_body {
     tally_folder folder;
     bool read_only;
     tally_file lock_file;
+    tally_file segment_lock; /* the first segment's, should LOCK be removed */
     bool has_readers_mutex;
 
     tally_shown *shown;    /* of the log, or of what is followed */

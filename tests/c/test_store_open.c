@@ -73,6 +73,23 @@ TEST(the_second_writer_is_told_who_has_it)
     end();
 }
 
+TEST(a_lock_file_that_somebody_removed_lets_no_second_writer_in)
+{
+    begin();
+    tally_error error;
+    int32_t os_error;
+    append_one("a", "x", TALLY_DURABLE);
+    REQUIRE_STATUS(world->remove_file(world->context, "store/LOCK", &os_error), TALLY_OK);
+    CHECK_STATUS(try_open(TALLY_STORE_EXISTING, &error), TALLY_E_LOCKED);
+    CHECK_SAYS(error, "LOCK was removed");
+    append_one("a", "x", TALLY_DURABLE);
+    reopen();
+    append_one("a", "x", TALLY_DURABLE);
+    REQUIRE_STATUS(world->remove_file(world->context, "store/LOCK", &os_error), TALLY_OK);
+    CHECK_STATUS(try_open(TALLY_STORE_EXISTING, &error), TALLY_E_LOCKED); /* also of a store that was there before */
+    end();
+}
+
 static tally_status open_with(const tally_store_options *options, const char *path, size_t length)
 {
     tally_store *other = NULL;

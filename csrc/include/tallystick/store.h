@@ -25,8 +25,8 @@
  * One writer. The process that opens for writing holds a lock; a second writer, in the same process too,
  * gets TALLY_E_LOCKED with pid and host of the first. Any number of processes open read-only at the same
  * time, also while nobody writes; they write nothing, see commits within milliseconds, and survive the
- * writer's crash. Never remove the file LOCK of a store that may be open: the lock of a process that crashed
- * is gone with it and holds nobody up, and without the file a second writer gets in and overwrites the first.
+ * writer's crash. The lock of a process that crashed is gone with it: the file LOCK never has to be removed,
+ * and removing it lets no second writer in.
  *
  * The background thread. An open store that may write runs one thread: it writes what is buffered, syncs
  * by count, bytes and time, indexes and seals full segments, merges indexes, completes asynchronous
