@@ -4,6 +4,7 @@ nothing may be left behind: no thread inside a handler, no open object."""
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import tallystick
+
+# A process that a shell started in the background ignores Ctrl-C, and so would those that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
