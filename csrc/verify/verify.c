@@ -31,8 +31,8 @@ typedef struct verification {
 
 /* ----------------------------------------------------------------------------------------- options */
 
-static tally_status read_options(verification *run, const tally_verify_options *options,
-                                 const tally_platform *platform, tally_error *error)
+static tally_status read_options(verification *run, const tally_verify_options *options, const tally_platform *platform,
+                                 tally_error *error)
 {
     tally_verify_options *known = &run->options;
     tally_status status =
@@ -45,6 +45,8 @@ static tally_status read_options(verification *run, const tally_verify_options *
         return tally_fail(error, TALLY_E_NULL, "keys is NULL, but key_count is not 0");
     if (known->since.bytes == NULL && known->since.length != 0)
         return tally_fail(error, TALLY_E_NULL, "since is NULL, but its length is not 0");
+    if (known->platform != NULL) status = tally_platform_check(known->platform, error);
+    if (status != TALLY_OK) return status;
     if (known->threads == 0) known->threads = tally_platform_processors();
     if (known->threads > TALLY_VERIFY_THREADS_MAX) known->threads = TALLY_VERIFY_THREADS_MAX;
     tally_upkeep_options upkeep = {.size = sizeof upkeep,
@@ -160,8 +162,8 @@ static tally_status verify_view(verification *run, const tally_view *view, const
                                 const char *origin, tally_error *error)
 {
     tally_joining *joining = &run->joining;
-    tally_status status = tally_judged_heads_begin(&run->heads, origin, run->has_since ? &run->since : NULL,
-                                                   &run->notes_bad, error);
+    tally_status status =
+        tally_judged_heads_begin(&run->heads, origin, run->has_since ? &run->since : NULL, &run->notes_bad, error);
     run->checks.platform = run->work.platform;
     run->checks.view = view;
     run->checks.full = run->options.mode == TALLY_VERIFY_FULL;
@@ -284,7 +286,8 @@ tally_status tally_verify(const char *path, size_t path_length, const tally_veri
     if (status == TALLY_OK) status = tally_folder_init(&folder, run.work.platform, path, path_length, 0600, error);
     if (status != TALLY_OK) return status;
     run.folder = &folder;
-    status = tally_judged_heads_open(&run.heads, &folder, run.options.keys, run.options.key_count, &run.notes_bad, error);
+    status =
+        tally_judged_heads_open(&run.heads, &folder, run.options.keys, run.options.key_count, &run.notes_bad, error);
     if (status == TALLY_OK) status = tally_work_look(&found, &folder, error);
     if (status == TALLY_OK) {
         status = verify_found(&run, &found, error);

@@ -331,6 +331,12 @@ SHAPES: dict[str, Shape] = {
         ),
     ),
     "tally_upkeep_options": Shape(upkeep_options),
+    "tally_verify_options": Shape(
+        upkeep_options,
+        (("mode", 3, "E_OPTION"), ("mode", 2**31, "E_OPTION")),
+        (("key_count", LengthMember("keys", too_long="E_LIMIT", given=True)),),
+        names={"since": NameMember(constant("TALLY_NOTE_BYTES_MAX"), alone="E_FORMAT")},
+    ),
     "tally_policy": Shape(
         policy,
         (
@@ -379,6 +385,7 @@ NEVER_IN: dict[str, str] = {
     "tally_listed": "receives",
     "tally_backup_report": "receives",
     "tally_fsck_report": "receives",
+    "tally_verify_report": "receives",
     "tally_salvage_report": "receives",
     "tally_finding": "handed to callbacks",
     "tally_checkpoint": "receives",
@@ -396,6 +403,7 @@ NESTED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("tally_store_options", "platform", "tally_platform", {}),
     ("tally_completions_options", "platform", "tally_platform", {}),
     ("tally_upkeep_options", "platform", "tally_platform", {}),
+    ("tally_verify_options", "platform", "tally_platform", {}),
     ("tally_append_options", "expectations", "tally_expectation", {"expectation_count": 1}),
     ("tally_append_options", "conditions", "tally_append_condition", {"condition_count": 1}),
 )

@@ -418,4 +418,18 @@ TABLE: dict[str, Row] = {
     ),
     **PROOF,
     **CHECKPOINT,
+    "tally_reason_name": pure(reason=Plain(0)),
+    "tally_store_verify": row(
+        store=STORE,
+        options=Given("tally_verify_options", optional=True),
+        report=Out(),
+        error=ERROR,
+    ),
+    "tally_verify": row(
+        path=Path("path_length", stored),
+        path_length=Length("path"),
+        options=Given("tally_verify_options", optional=True),
+        report=Out(),
+        error=ERROR,
+    ),
 }
