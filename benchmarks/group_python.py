@@ -57,5 +57,5 @@ def measure(root: Path) -> list[Row]:
         name = f"async notify, {size} handlers that do not suspend"
         rows.append(make_row(name, "ns", samples, "asyncio.gather", ratio_at_most(0.1)))
     rows.append(make_row("import tallystick", "ms", cells.samples["import"], None, at_most(50)))
-    command = [sys.executable, root / "benchmarks" / "python" / "store.py"]
+    command: list[str | Path] = [sys.executable, root / "benchmarks" / "python" / "store.py"]
     return [row for row in rows if row is not None] + store_rows(root, command, "sqlite3", 100)

@@ -11,7 +11,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
 # Also in docs/ARCHITECTURE.md.
-ORDER = ["base", "platform", "handle", "proof", "registry", "native", "keyring", "log", "sign", "store", "upkeep", "verify"]
+ORDER = [
+    "base",
+    "platform",
+    "handle",
+    "proof",
+    "registry",
+    "native",
+    "keyring",
+    "log",
+    "sign",
+    "store",
+    "upkeep",
+    "verify",
+]
 # Of libc: what computes and touches nothing outside its arguments.
 PURE = re.compile(r"mem(cpy|move|set|cmp|chr)|str(len|n?cmp|nlen)|_*v?snprintf(_chk)?|_*mem(cpy|move|set)_chk")
 # What compilers and linkers add.

@@ -78,7 +78,7 @@ typedef struct memory_map {
 /* invariant: everything but the table and the process is guarded by `mutex` */
 typedef struct memory_world {
     tally_platform table; /* first: the table's address is the world's */
-    uint64_t process; /* that made it; never changes */
+    uint64_t process;     /* that made it; never changes */
     tally_mutex mutex;
     memory_node *root;
     memory_name_change *first_name_change;

@@ -42,8 +42,8 @@ static bool wrong(walk *at, uint32_t reason, uint64_t position, const char *what
 {
     tally_chunk *chunk = at->chunk;
     tally_bad_set(&chunk->bad, reason, chunk->position, position, at->segment->name, chunk->offset,
-                  "%s, offset %" PRIu64 ", position %" PRIu64 ": %s", at->segment->name, chunk->offset,
-                  chunk->position, what);
+                  "%s, offset %" PRIu64 ", position %" PRIu64 ": %s", at->segment->name, chunk->offset, chunk->position,
+                  what);
     return false;
 }
 
@@ -126,7 +126,8 @@ static bool check_order(walk *at, const tally_core *core)
         return wrong(at, core->batch_index > at->count ? TALLY_REASON_EVENT_MISSING : TALLY_REASON_ORDER_CHANGED,
                      core->position, "the event has another number in its batch");
     if (chunk->any_event && tally_moment_compare(moment, chunk->last_time) < 0)
-        return wrong(at, TALLY_REASON_ORDER_CHANGED, core->position, "its time lies before that of the event before it");
+        return wrong(at, TALLY_REASON_ORDER_CHANGED, core->position,
+                     "its time lies before that of the event before it");
     if (!chunk->any_event) {
         chunk->any_event = true;
         chunk->first_time = moment;

@@ -16,8 +16,8 @@
 #include "verify/bad.h"
 #include "verify/index.h"
 #include "verify/links.h"
-#include "verify/subtrees.h"
 #include "verify/rotation.h"
+#include "verify/subtrees.h"
 #include "verify/tiles.h"
 
 /* What all chunks of a verification share; nobody writes it while they are walked, but for `stop`. */
@@ -47,8 +47,8 @@ typedef struct tally_stop {
 typedef struct tally_chunk {
     /* where: */
     size_t segment;
-    bool guessed;   /* `begin` is where a mark is looked for; else where a commit begins */
-    bool beyond;    /* behind the end of the log: what is there is damage */
+    bool guessed; /* `begin` is where a mark is looked for; else where a commit begins */
+    bool beyond;  /* behind the end of the log: what is there is damage */
     uint64_t begin;
     uint64_t until; /* it ends behind the first mark at or behind this offset */
     uint64_t limit; /* of the file's part that is walked */

@@ -93,7 +93,8 @@ static void work(void *user_data)
 }
 
 /* Under the lock. */
-static tally_status merge_next(tally_crew *crew, tally_joining *joining, tally_crew_step step, void *context, tally_error *error)
+static tally_status merge_next(tally_crew *crew, tally_joining *joining, tally_crew_step step, void *context,
+                               tally_error *error)
 {
     place *at = &crew->places[crew->merged % crew->place_count];
     unlock(crew);
@@ -106,7 +107,8 @@ static tally_status merge_next(tally_crew *crew, tally_joining *joining, tally_c
     return status;
 }
 
-static tally_status lead(tally_crew *crew, tally_joining *joining, tally_crew_step step, void *context, tally_error *error)
+static tally_status lead(tally_crew *crew, tally_joining *joining, tally_crew_step step, void *context,
+                         tally_error *error)
 {
     tally_status status = TALLY_OK;
     while (status == TALLY_OK && joining->bad.reason == TALLY_REASON_NONE && !joining->finished) {

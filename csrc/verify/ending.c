@@ -70,7 +70,8 @@ void tally_ending_nothing(tally_bad *bad, const tally_work_found *found)
 {
     tally_error error = {.status = TALLY_OK};
     if (found->unreadable) tell(bad, TALLY_REASON_UNREADABLE, &found->chain, found->why.message);
-    else if (found->chain.directory.count == 0) tell(bad, TALLY_REASON_EVENT_MISSING, &found->chain, "there is no segment");
+    else if (found->chain.directory.count == 0)
+        tell(bad, TALLY_REASON_EVENT_MISSING, &found->chain, "there is no segment");
     else if (tell_header(bad, &found->chain, &error) != TALLY_OK)
         tell(bad, TALLY_REASON_UNREADABLE, &found->chain, error.message);
 }
@@ -109,7 +110,8 @@ tally_status tally_ending_check(tally_joining *joining, const tally_work_found *
     status = look_behind(joining, error);
     if (status != TALLY_OK || joining->bad.reason != TALLY_REASON_NONE) return status;
     if (is_unknown) tell(&joining->bad, TALLY_REASON_UNREADABLE, chain, chain->why.message);
-    else if (chain->end == TALLY_CHAIN_BROKEN) tell(&joining->bad, TALLY_REASON_ORDER_CHANGED, chain, chain->why.message);
+    else if (chain->end == TALLY_CHAIN_BROKEN)
+        tell(&joining->bad, TALLY_REASON_ORDER_CHANGED, chain, chain->why.message);
     else if (chain->count < chain->directory.count)
         tell(&joining->bad, TALLY_REASON_EVENT_MISSING, chain, "the log ends here, and later segments have events");
     else tell(&joining->bad, TALLY_REASON_TAIL_TRUNCATED, chain, "the log ends here, and more events had been durable");

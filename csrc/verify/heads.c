@@ -136,10 +136,8 @@ tally_status tally_judged_heads_rotate(tally_judged_heads *heads, const tally_ro
 static tally_status ask(const tally_judged_heads *heads, size_t length, const tally_text *keys, size_t count)
 {
     tally_checkpoint checkpoint;
-    tally_policy policy = {.size = sizeof policy,
-                           .keys = keys,
-                           .key_count = count,
-                           .origin = {heads->origin, strlen(heads->origin)}};
+    tally_policy policy = {
+        .size = sizeof policy, .keys = keys, .key_count = count, .origin = {heads->origin, strlen(heads->origin)}};
     return tally_checkpoint_verify(heads->text, length, &policy, &checkpoint, NULL, NULL);
 }
 
@@ -293,8 +291,7 @@ tally_status tally_judged_heads_root(tally_judged_heads *heads, uint64_t size, c
 /* More events than there are. */
 static void tell_beyond(const tally_judged_heads *heads, const tally_judged_head *head, uint64_t events, tally_bad *bad)
 {
-    if (head->number == SIZE_MAX)
-        tell(heads, head, TALLY_REASON_ROLLED_BACK, events, "the log has fewer events", bad);
+    if (head->number == SIZE_MAX) tell(heads, head, TALLY_REASON_ROLLED_BACK, events, "the log has fewer events", bad);
     else if (head->verdict == TALLY_VERDICT_GOOD)
         tell(heads, head, TALLY_REASON_CHECKPOINT_NOT_REACHED, events, "the log ends before it", bad);
     else tell(heads, head, head->reason, events, describe(head->reason), bad);

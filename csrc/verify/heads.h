@@ -34,7 +34,7 @@ typedef struct tally_judged_heads {
     size_t key_count;
     tally_judged_head *heads; /* by size */
     size_t count;
-    size_t judged; /* those before it */
+    size_t judged;   /* those before it */
     uint64_t *stops; /* the same sizes, each once */
     size_t stop_count;
     tally_rotation *rotations;

@@ -40,8 +40,7 @@ static uint64_t hash_type(tally_index_types *types, const tally_index_secret *se
     size_t at = (type.length * 7 + (uint8_t)type.bytes[0] + (uint8_t)type.bytes[type.length - 1] * 3u +
                  (uint8_t)type.bytes[type.length / 2]) %
                 TALLY_INDEX_TYPES;
-    bool known = types->types[at].length == type.length &&
-                 memcmp(types->types[at].name, type.bytes, type.length) == 0;
+    bool known = types->types[at].length == type.length && memcmp(types->types[at].name, type.bytes, type.length) == 0;
     if (!known) {
         types->types[at].length = (uint32_t)type.length;
         memcpy(types->types[at].name, type.bytes, type.length);

@@ -138,7 +138,8 @@ typedef struct named {
 static bool is_behind(const named *before, const named *after)
 {
     if (before->kind != after->kind) return before->kind < after->kind;
-    return tally_text_compare((tally_text){before->bytes, before->length}, (tally_text){after->bytes, after->length}) < 0;
+    return tally_text_compare((tally_text){before->bytes, before->length}, (tally_text){after->bytes, after->length}) <
+           0;
 }
 
 /* In the one form that sealing gives it. */
@@ -203,8 +204,7 @@ static bool take_name(comparing *at, reading *postings, uint32_t number, const n
     const tally_entry *entry = &name->entry;
     if (!sum_postings(at, postings, name, &sum)) return false;
     at->names += tally_index_hash_name(at->secret, name->kind, name->bytes, name->length) * sum;
-    uint32_t hash =
-        (uint32_t)(tally_hash_name(at->segment->header.salt, name->kind, name->bytes, name->length) >> 32);
+    uint32_t hash = (uint32_t)(tally_hash_name(at->segment->header.salt, name->kind, name->bytes, name->length) >> 32);
     at->name_hashes += tally_index_mix(at->secret->values, (uint64_t)hash << 32 | number);
     if (name->kind != TALLY_KEY_STREAM) return entry->first_version == 0;
     uint64_t stream = tally_index_hash_stream(at->secret, name->bytes, name->length);
@@ -216,7 +216,8 @@ static bool take_name(comparing *at, reading *postings, uint32_t number, const n
 static bool read_name(const comparing *at, uint32_t number, uint64_t text, uint64_t *text_at, reading *records,
                       reading *texts, named *name)
 {
-    const uint8_t *record = content_at(records, 8 + (uint64_t)number * TALLY_NAME_RECORD_BYTES, TALLY_NAME_RECORD_BYTES);
+    const uint8_t *record =
+        content_at(records, 8 + (uint64_t)number * TALLY_NAME_RECORD_BYTES, TALLY_NAME_RECORD_BYTES);
     if (record == NULL || tally_load_u32(record) != *text_at) return false;
     name->length = tally_load_u16(record + 4);
     name->kind = record[6];
@@ -246,7 +247,8 @@ static bool check_names(comparing *at, reading *records, reading *texts, reading
             return wrong(at, section, TALLY_SECTION_NAMES, "does not check");
         if (i != 0 && !is_behind(&names[(i + 1) % 2], now))
             return wrong(at, section, TALLY_SECTION_NAMES, "is not sorted");
-        if (!take_name(at, postings, i, now)) return wrong(at, section, TALLY_SECTION_NAMES, "is not what the frames make");
+        if (!take_name(at, postings, i, now))
+            return wrong(at, section, TALLY_SECTION_NAMES, "is not what the frames make");
     }
     at->name_count = count;
     if (text + text_at != section->length) return wrong(at, section, TALLY_SECTION_NAMES, "has another length");
@@ -289,7 +291,8 @@ static bool check_gap(const comparing *at)
     size_t length = (size_t)(((end + TALLY_PAGE_BYTES - 1) / TALLY_PAGE_BYTES * TALLY_PAGE_BYTES) - end);
     size_t done = length;
     if (segment->map != NULL) from = segment->map + end;
-    else if (tally_file_read(segment->folder, segment->name, segment->file, end, bytes, length, &done, NULL) != TALLY_OK)
+    else if (tally_file_read(segment->folder, segment->name, segment->file, end, bytes, length, &done, NULL) !=
+             TALLY_OK)
         done = 0;
     bool good = done == length;
     for (size_t i = 0; good && i < length; i++) good = from[i] == 0;
@@ -321,11 +324,8 @@ tally_status tally_index_check(const tally_segment *segment, const tally_index_s
                                const tally_index_secret *secret, const tally_platform *platform, tally_bad *bad,
                                tally_error *error)
 {
-    comparing at = {.segment = segment,
-                    .sums = sums,
-                    .secret = secret,
-                    .events = tally_segment_events(segment),
-                    .bad = bad};
+    comparing at = {
+        .segment = segment, .sums = sums, .secret = secret, .events = tally_segment_events(segment), .bad = bad};
     if (segment->section_count == 0) {
         tally_bad_set(bad, TALLY_REASON_INDEX_WRONG, 0, TALLY_POSITION_NONE, segment->name,
                       segment->trailer.table_offset, "%s, offset %" PRIu64 ": the table of sections does not check",

@@ -94,7 +94,8 @@ tally_status tally_index_check_run(const tally_view *view, size_t number, const 
         uint64_t segment = run->header.first_segment + i;
         if (segment >= view->segment_count || !view->segments[segment]->sealed) what = "is over other segments";
         else if (view->segments[segment]->known.names == NULL) return TALLY_OK; /* of another release */
-        else if (!sum_segment(view->segments[segment], i, secret, &sum)) what = "has a segment whose names do not check";
+        else if (!sum_segment(view->segments[segment], i, secret, &sum))
+            what = "has a segment whose names do not check";
     }
     if (what == NULL) what = compare(run, secret, sum);
     if (what != NULL)

@@ -8,7 +8,10 @@
 
 #include "base/error.h"
 
-static const tally_segment *segment_of(const tally_joining *joining) { return joining->checks->view->segments[joining->segment]; }
+static const tally_segment *segment_of(const tally_joining *joining)
+{
+    return joining->checks->view->segments[joining->segment];
+}
 
 static void wrong(tally_joining *joining, uint32_t reason, uint64_t place, uint64_t position, uint64_t offset,
                   const char *what)
@@ -20,7 +23,7 @@ static void wrong(tally_joining *joining, uint32_t reason, uint64_t place, uint6
 }
 
 tally_status tally_joining_begin(tally_joining *joining, const tally_checks *checks, tally_judged_heads *heads,
-                               tally_error *error)
+                                 tally_error *error)
 {
     uint64_t events = 0;
     const tally_view *view = checks->view;
@@ -69,7 +72,8 @@ static void enter_segment(tally_joining *joining, size_t segment)
         joining->commit = segment_of(joining)->header.first_commit;
         if (segment != 0) return; /* what is before it was verified before */
         if (joining->position != 0 || joining->commit != 0)
-            wrong(joining, TALLY_REASON_EVENT_MISSING, 0, 0, 0, "the first segment does not begin with the first event");
+            wrong(joining, TALLY_REASON_EVENT_MISSING, 0, 0, 0,
+                  "the first segment does not begin with the first event");
         return;
     }
     check_header(joining);
@@ -101,7 +105,8 @@ static tally_status leave_segment(tally_joining *joining, tally_error *error)
     if (!segment->sealed || !was_whole(joining) || joining->bad.reason != TALLY_REASON_NONE) return TALLY_OK;
     const char *what = compare_trailer(joining);
     if (what != NULL) {
-        wrong(joining, TALLY_REASON_INDEX_WRONG, joining->position, TALLY_POSITION_NONE, segment->trailer.data_end, what);
+        wrong(joining, TALLY_REASON_INDEX_WRONG, joining->position, TALLY_POSITION_NONE, segment->trailer.data_end,
+              what);
         return TALLY_OK;
     }
     tally_bad bad = {.reason = TALLY_REASON_NONE};
@@ -138,7 +143,8 @@ static tally_status look_up(const tally_joining *joining, const tally_link *link
     if (length != 0) memcpy(stream, body.stream.bytes, length);
     tally_scan_end(&scan);
     if (status == TALLY_OK)
-        status = tally_lookup_stream(view, link->first_position, (tally_text){stream, length}, next_version, &last, error);
+        status =
+            tally_lookup_stream(view, link->first_position, (tally_text){stream, length}, next_version, &last, error);
     if (status == TALLY_OK && *next_version == 0) return TALLY_OK;
     if (status == TALLY_OK) status = tally_lookup_place(view, last, &place, error);
     if (status == TALLY_OK) {
@@ -228,9 +234,9 @@ static void tile_is_wrong(tally_joining *joining, uint32_t level, uint64_t index
 
 static void event_is_changed(tally_joining *joining, uint64_t place)
 {
-    tally_bad_set(&joining->bad, TALLY_REASON_CORE_CHANGED, place, joining->leaf_at, joining->leaf_file, TALLY_POSITION_NONE,
-                  "%s, position %" PRIu64 ": the core is not the one whose hash is in the tree", joining->leaf_file,
-                  joining->leaf_at);
+    tally_bad_set(&joining->bad, TALLY_REASON_CORE_CHANGED, place, joining->leaf_at, joining->leaf_file,
+                  TALLY_POSITION_NONE, "%s, position %" PRIu64 ": the core is not the one whose hash is in the tree",
+                  joining->leaf_file, joining->leaf_at);
 }
 
 /* The root where a head was signed says who is right: the events or the tree's files. */
@@ -250,7 +256,8 @@ static tally_status check_root(tally_joining *joining, uint64_t size, tally_erro
 }
 
 /* Everything up to the first bad place is put into the tree; a root that is wrong comes before it. */
-static tally_status add_parts(tally_joining *joining, const tally_chunk *chunk, uint64_t *bad_offset, tally_error *error)
+static tally_status add_parts(tally_joining *joining, const tally_chunk *chunk, uint64_t *bad_offset,
+                              tally_error *error)
 {
     const tally_subtrees *parts = &chunk->parts;
     tally_status status = TALLY_OK;

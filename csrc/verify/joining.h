@@ -13,8 +13,8 @@ typedef struct tally_joining {
     size_t segment;
     bool any_segment;
     uint64_t offset, position, commit;
-    uint64_t bytes;     /* of segments that are done */
-    uint64_t done;      /* bytes: of everything */
+    uint64_t bytes; /* of segments that are done */
+    uint64_t done;  /* bytes: of everything */
     /* what was last: */
     bool time_known, hash_known, mark_known;
     tally_moment time;
@@ -42,7 +42,7 @@ typedef struct tally_joining {
 
 /* The log goes on at `position` and `commit` of a segment, behind the tree's frontier (joining->frontier). */
 tally_status tally_joining_begin(tally_joining *joining, const tally_checks *checks, tally_judged_heads *heads,
-                               tally_error *error);
+                                 tally_error *error);
 void tally_joining_end(tally_joining *joining);
 
 /* The next chunk; walked again when it does not begin where it has to. `last` of its segment. Ends the work when

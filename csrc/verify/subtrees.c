@@ -58,8 +58,8 @@ static void fold_level(tally_subtrees *parts, size_t count)
         tally_digest_job jobs[TALLY_DIGEST_JOBS_MAX];
         size_t together = 0;
         for (; together < TALLY_DIGEST_JOBS_MAX && i < count / 2; together++, i++)
-            jobs[together] = (tally_digest_job){TALLY_DOMAIN_NODE, parts->leaves[2 * i], TALLY_DIGEST_BYTES,
-                                                parts->leaves[2 * i + 1], TALLY_DIGEST_BYTES, parts->leaves[i]};
+            jobs[together] = (tally_digest_job){TALLY_DOMAIN_NODE,        parts->leaves[2 * i], TALLY_DIGEST_BYTES,
+                                                parts->leaves[2 * i + 1], TALLY_DIGEST_BYTES,   parts->leaves[i]};
         tally_digest_jobs(jobs, together);
     }
 }
@@ -105,8 +105,7 @@ bool tally_subtrees_add(tally_subtrees *parts, const uint8_t leaf[TALLY_DIGEST_B
     return tally_subtrees_flush(parts, folded, context);
 }
 
-void tally_frontier_add_subtree(tally_frontier *frontier, const tally_subtree *part, tally_folded folded,
-                                void *context)
+void tally_frontier_add_subtree(tally_frontier *frontier, const tally_subtree *part, tally_folded folded, void *context)
 {
     tally_subtree node = *part;
     /* A bit that is set is a subtree of that level at the end of the frontier. */

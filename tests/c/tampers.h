@@ -66,7 +66,8 @@ __attribute__((unused)) static void tamper_load(uint64_t number)
             at += TALLY_MARK_BYTES;
         } else if (kind == TALLY_FRAME_EVENT) {
             tamper_event *event = &tamper_events[tamper_count++];
-            REQUIRE_STATUS(tally_frame_decode(seed, tamper_file + at, tamper_length - at, true, &frame, NULL), TALLY_OK);
+            REQUIRE_STATUS(tally_frame_decode(seed, tamper_file + at, tamper_length - at, true, &frame, NULL),
+                           TALLY_OK);
             REQUIRE_STATUS(tally_core_decode(frame.core, &event->core, NULL), TALLY_OK);
             event->commit = (uint32_t)tamper_mark_count;
             event->body_length = frame.body_length;
@@ -80,9 +81,9 @@ __attribute__((unused)) static void tamper_load(uint64_t number)
     }
 }
 
-#define TAMPER_DIGESTS 1u  /* digests of data and bodies are made again */
-#define TAMPER_RELINK 2u   /* … and everything else too: links, positions, versions, batches */
-#define TAMPER_NUMBERS 4u  /* commits are numbered and counted again */
+#define TAMPER_DIGESTS 1u   /* digests of data and bodies are made again */
+#define TAMPER_RELINK 2u    /* … and everything else too: links, positions, versions, batches */
+#define TAMPER_NUMBERS 4u   /* commits are numbered and counted again */
 #define TAMPER_UNDURABLE 8u /* marks do not say that anything had been durable */
 
 static void tamper_digests(tamper_event *event)
@@ -107,8 +108,9 @@ static void tamper_relink(void)
         uint32_t all = 0;
         for (size_t j = 0; j < tamper_count; j++) all += tamper_events[j].commit == tamper_events[i].commit;
         core->batch_count = all;
-        core->batch_index =
-            i != 0 && tamper_events[i - 1].commit == tamper_events[i].commit ? tamper_events[i - 1].core.batch_index + 1 : 0;
+        core->batch_index = i != 0 && tamper_events[i - 1].commit == tamper_events[i].commit
+                                ? tamper_events[i - 1].core.batch_index + 1
+                                : 0;
         tamper_digests(&tamper_events[i]);
         core->position = tamper_header.first_position + i;
         core->version = 0;

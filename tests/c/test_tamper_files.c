@@ -374,7 +374,8 @@ TEST(a_forged_index_that_hides_an_event_from_a_query_is_found)
     tally_event event;
     tally_uuid id;
     CHECK_STATUS(tally_folder_init(&folder, world, "store", 5, 0600, NULL), TALLY_OK);
-    REQUIRE_STATUS(tally_segment_open(&folder, 0, 0, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, &segment, NULL), TALLY_OK);
+    REQUIRE_STATUS(tally_segment_open(&folder, 0, 0, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, &segment, NULL),
+                   TALLY_OK);
     uint64_t ids = segment->known.ids->offset;
     uint32_t seed = segment->seed;
     tally_segment_release(segment);
@@ -405,7 +406,8 @@ TEST(each_forged_index_is_found)
     tally_folder folder;
     tally_segment *segment;
     CHECK_STATUS(tally_folder_init(&folder, world, "store", 5, 0600, NULL), TALLY_OK);
-    REQUIRE_STATUS(tally_segment_open(&folder, 0, 0, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, &segment, NULL), TALLY_OK);
+    REQUIRE_STATUS(tally_segment_open(&folder, 0, 0, TALLY_CHECK_ALWAYS, TALLY_MAP_NEVER, false, &segment, NULL),
+                   TALLY_OK);
     CHECK(segment->sealed);
     uint64_t names = segment->known.names->offset;
     uint64_t offsets = segment->known.offsets->offset;
@@ -419,8 +421,8 @@ TEST(each_forged_index_is_found)
         uint64_t page;
         uint64_t offset;
         const char *name;
-    } forgeries[] = {{names, names + 8 + 16, "NAME"},     {names, names + 8 + 8, "NAME"}, {offsets, offsets + 8, "OFFS"},
-                     {postings, postings + 12, "POST"},   {ids, ids + 40, "IDIX"},        {times, times + 8, "TIME"},
+    } forgeries[] = {{names, names + 8 + 16, "NAME"},   {names, names + 8 + 8, "NAME"}, {offsets, offsets + 8, "OFFS"},
+                     {postings, postings + 12, "POST"}, {ids, ids + 40, "IDIX"},        {times, times + 8, "TIME"},
                      {names, names + 8 + 24, "NAME"}};
     for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++) {
         uint8_t page[4096];

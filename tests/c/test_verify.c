@@ -290,7 +290,8 @@ TEST(each_call_that_fails_is_an_error_or_unreadable_and_never_a_lie)
     CHECK_STATUS(tally_store_close(&store), TALLY_OK);
     for (failing_threads = 1; failing_threads <= 2; failing_threads++) {
         uint64_t leaks = 0;
-        wrap_fault fault = {.calls = WRAP_FALLIBLE & ~WRAP_BIT(WRAP_CLOSE_FILE), .kind = WRAP_FAIL, .status = TALLY_E_IO};
+        wrap_fault fault = {
+            .calls = WRAP_FALLIBLE & ~WRAP_BIT(WRAP_CLOSE_FILE), .kind = WRAP_FAIL, .status = TALLY_E_IO};
         uint64_t count = wrap_each_failure(wrapped, fault, verify_once, NULL, &leaks);
         CHECK_EQ(leaks, 0);
         CHECK(count > 50);

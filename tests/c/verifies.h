@@ -80,7 +80,8 @@ __attribute__((unused)) static void check_open_intact(uint64_t events)
     tally_status status = tally_store_verify(store, &options, &verified, &verify_error);
     if (status != TALLY_OK) printf("# verify: %s\n", verify_error.message);
     CHECK_STATUS(status, TALLY_OK);
-    if (verified.reason != TALLY_REASON_NONE) printf("# %s: %s\n", tally_reason_name(verified.reason), verified.message);
+    if (verified.reason != TALLY_REASON_NONE)
+        printf("# %s: %s\n", tally_reason_name(verified.reason), verified.message);
     CHECK_EQ(verified.intact, 1);
     CHECK_EQ(verified.events, events);
 }

@@ -53,7 +53,7 @@ typedef int32_t (*tally_signer)(void *user_data, const tally_sign_request *reque
 typedef int32_t (*tally_mirror)(void *user_data, const char *note, size_t length);
 
 /** tally_signing.flags */
-#define TALLY_SIGNING_REQUIRED 1u     /**< without a key, or with another log's, the store does not open */
+#define TALLY_SIGNING_REQUIRED 1u /**< without a key, or with another log's, the store does not open */
 /** A durable append also waits for its head to be signed. When that fails, so does the append, with the reason; its
  * events are durable all the same. */
 #define TALLY_SIGNING_EVERY_COMMIT 2u

@@ -100,8 +100,8 @@ typedef struct tally_store_options {
     uint64_t sync_interval_ms;   /**< … or when the oldest is so old; 0: 1 000 */
     uint64_t idempotency_events; /**< a key is remembered for so many events; 0: 1 000 000 */
     uint64_t idempotency_age_s;  /**< … and so many seconds of the store's time; 0: 7 days */
-    const tally_platform *platform;  /**< NULL: tally_platform_default(); lives until the store is closed */
-    const tally_registry_host *host; /**< for the store's registry; may be NULL */
+    const tally_platform *platform;      /**< NULL: tally_platform_default(); lives until the store is closed */
+    const tally_registry_host *host;     /**< for the store's registry; may be NULL */
     const struct tally_signing *signing; /**< how its heads are signed (checkpoint.h); NULL: they are not */
 } tally_store_options;
 
