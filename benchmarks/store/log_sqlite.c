@@ -61,7 +61,7 @@ static void append_sqlite(void *state, uint64_t first, size_t count)
     for (size_t i = 0; i < count; i++) {
         size_t length;
         const char *stream = event_stream(first + i, &length);
-        (void)sqlite3_bind_int64(log->insert, 1, (sqlite3_int64)(first + i));
+        (void)sqlite3_bind_int64(log->insert, 1, (sqlite3_int64)first + (sqlite3_int64)i);
         (void)sqlite3_bind_text(log->insert, 2, stream, (int)length, SQLITE_STATIC);
         (void)sqlite3_bind_text(log->insert, 3, EVENT_TYPE, sizeof EVENT_TYPE - 1, SQLITE_STATIC);
         (void)sqlite3_bind_blob(log->insert, 4, event_data(first + i), (int)log->data_bytes, SQLITE_STATIC);

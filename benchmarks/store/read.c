@@ -297,11 +297,12 @@ static void bench_whole(void)
 static double resident_mib(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long size = 0, resident = 0;
+    char line[256] = "";
+    char *second = line;
     if (file == NULL) return 0;
-    if (fscanf(file, "%lu %lu", &size, &resident) != 2) resident = 0;
+    if (fgets(line, sizeof line, file) != NULL) (void)strtoul(line, &second, 10);
     (void)fclose(file);
-    return (double)resident * 4096 / 1048576;
+    return (double)strtoul(second, NULL, 10) * 4096 / 1048576;
 }
 
 static double open_ms(uint32_t mode)

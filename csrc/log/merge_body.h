@@ -22,38 +22,38 @@ enum tally_merge_step { MERGE_BEGIN, MERGE_NAMES, MERGE_HASHES, MERGE_VALUES, ME
 struct tally_merging {
     const tally_folder *folder;
     tally_view *view; /* held: the units are in it */
-    enum tally_merge_step step;
     const tally_platform *platform;
-    char name[TALLY_NAME_BYTES];
-    char temporary[TALLY_NAME_BYTES + sizeof TALLY_NAME_NEW];
     tally_file file;
     tally_segment *const *segments; /* those that the units cover */
     tally_merge_unit units[TALLY_MERGE_FAN];
     size_t unit_count;
     tally_run_header header;
-    uint32_t seed;
     tally_section_writer references;
     tally_section_writer records;
     tally_section_writer text;
-    bool writes;      /* these three have begun */
     uint64_t end;     /* of the part before the one at hand */
-    bool has_file;    /* of the temporary name */
     uint32_t *hashes; /* of the names, in their order */
+    enum tally_merge_step step;
+    uint32_t seed;
     uint32_t hash_capacity;
     uint32_t names;
     uint32_t reference_count;
     /* the hashes, a range of them at a time */
     tally_section_writer writer;
-    bool writes_hashes; /* it has begun */
     tally_sorted *items;
+    tally_sorter sorter;
     uint32_t capacity; /* of items, and of as much scratch memory behind them */
     uint32_t range;
     uint32_t ranges;
-    uint32_t taken; /* names that were looked at for the range */
-    uint32_t count; /* of items */
-    uint32_t given; /* … that are written */
+    uint32_t taken;     /* names that were looked at for the range */
+    uint32_t count;     /* of items */
+    uint32_t given;     /* … that are written */
+    bool writes;        /* references, records and text have begun */
+    bool has_file;      /* of the temporary name */
+    bool writes_hashes; /* `writer` has begun */
     bool sorts;
-    tally_sorter sorter;
+    char name[TALLY_NAME_BYTES];
+    char temporary[TALLY_NAME_BYTES + sizeof TALLY_NAME_NEW];
 };
 
 /* Loads the unit's next name. A unit that is damaged ends the merge. */

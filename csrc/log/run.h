@@ -28,10 +28,10 @@ tally_status tally_merge_begin(const tally_folder *folder, tally_view *view, tal
                                tally_error *error);
 /* About a millisecond of work, or a sync. `*whole`: it has come to its end, with `*merged`, which is NULL when what
  * was to be merged is too large, or damaged. After a failure it can only be ended. */
-tally_status tally_merge_go_on(tally_merging *merging, bool *whole, tally_run **merged, tally_error *error);
-tally_view *tally_merge_view(const tally_merging *merging);
+tally_status tally_merge_go_on(tally_merging *merge, bool *whole, tally_run **merged, tally_error *error);
+tally_view *tally_merge_view(const tally_merging *merge);
 /* Frees, also in the middle. Accepts NULL. */
-void tally_merge_end(tally_merging *merging);
+void tally_merge_end(tally_merging *merge);
 
 /* All of one merge at once; `*merged` NULL when none is due. */
 tally_status tally_run_merge(const tally_folder *folder, tally_view *view, tally_run **merged, tally_error *error);

@@ -79,7 +79,7 @@ static tally_status read_later(tally_fsck_run *run, uint64_t number, tally_error
 static tally_status check_unsealed(tally_fsck_run *run, const tally_segment *segment, tally_error *error)
 {
     tally_inspection inspection;
-    tally_piece piece;
+    tally_piece piece = {.kind = TALLY_PIECE_END};
     uint64_t end = tally_segment_end(segment);
     tally_status status = tally_inspect_begin(&inspection, segment, end, UINT64_MAX, error);
     if (status == TALLY_OK) status = tally_inspect_next(&inspection, &piece, error);
