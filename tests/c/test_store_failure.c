@@ -325,7 +325,7 @@ static void *append_until_it_fails(void *argument)
 static void *wait_until_it_fails(void *argument)
 {
     (void)argument;
-    CHECK_STATUS(tally_store_wait(store, TALLY_DURABLE, UINT64_C(1) << 40, TALLY_WAIT_FOREVER, NULL), TALLY_E_POISONED);
+    CHECK_STATUS(tally_store_wait(store, TALLY_DURABLE, UINT64_C(1) << 40, 120000, NULL), TALLY_E_POISONED);
     return NULL;
 }
 
@@ -338,9 +338,11 @@ static void fail_among_threads(uint64_t calls, uint64_t skip)
     begin_threaded();
     atomic_store(&acknowledged, 0);
     CHECK_STATUS(tally_completions_open(NULL, &completions, NULL), TALLY_OK);
-    /* The background rests: nobody else calls. */
+    /* The background rests: nobody else calls. For ever: one write that fails may be that of HEAD, a hint. */
     CHECK_STATUS(tally_store_close(&store), TALLY_OK);
-    wrap_fault_set(wrapped, &(wrap_fault){.calls = calls, .kind = WRAP_FAIL, .skip = skip, .status = TALLY_E_IO});
+    wrap_fault_set(
+        wrapped,
+        &(wrap_fault){.calls = calls, .kind = WRAP_FAIL, .skip = skip, .for_ever = true, .status = TALLY_E_IO});
     tally_store_options options = store_options();
     options.flags = 0;
     options.platform = wrapped;
@@ -351,6 +353,7 @@ static void fail_among_threads(uint64_t calls, uint64_t skip)
     }
     (void)pthread_create(&threads[5], NULL, wait_until_it_fails, NULL);
     for (int i = 0; i < 6; i++) (void)pthread_join(threads[i], NULL);
+    wrap_fault_set(wrapped, NULL);
     while (count == 0) CHECK_STATUS(tally_completions_take(completions, &done, 1, &count, NULL), TALLY_OK);
     CHECK_STATUS(done.status, TALLY_E_POISONED);
     CHECK_STATUS(tally_store_close(&store), TALLY_OK);
