@@ -8,6 +8,10 @@
 
 #include "base/text.h"
 
+#undef tally_fail
+#undef tally_fail_at
+#undef tally_fail_os
+
 /* Longer than a message, so that cutting at a character boundary is left to tally_text_copy, which
  * also turns bytes that are no UTF-8 (a hostile file name in a format's %s) into '?'. */
 #define SCRATCH_BYTES (sizeof(((tally_error *)0)->message) + 8)

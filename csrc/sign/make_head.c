@@ -148,6 +148,7 @@ tally_status tally_signer_make(tally_head_signer *signer, const tally_view *view
     return TALLY_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 tally_status tally_signer_make_unsigned(tally_head_signer *signer, const tally_view *view, uint64_t size, char *note,
                                         size_t capacity, size_t *needed, tally_error *error)
 {

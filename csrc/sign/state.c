@@ -32,7 +32,7 @@ void tally_state_encode(const char *origin, const tally_signed_state *last, uint
     tally_store_u64(slot + AT_SIZE, last->size);
     memcpy(slot + AT_ROOT, &last->root, sizeof last->root);
     tally_store_u16(slot + AT_LENGTH, (uint16_t)length);
-    memcpy(slot + AT_ORIGIN, origin, length);
+    memcpy(slot + AT_ORIGIN, origin, length); /* NOLINT(bugprone-not-null-terminated-result) */
     tally_store_u32(slot + AT_CRC, checksum(slot));
 }
 

@@ -77,10 +77,11 @@ static tally_status list(tally_store_body *body, uint32_t what, tally_text prefi
     return status;
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter) */
 tally_status tally_store_list(tally_store *store, uint32_t what, tally_text prefix, tally_text after,
                               tally_listed *items, size_t capacity, char *text, size_t text_capacity, size_t *count,
                               tally_error *error)
-{
+{ /* NOLINTEND(readability-non-const-parameter) */
     tally_call call;
     tally_store_body *body;
     list_page page = {items, capacity, text, text_capacity, 0, 0};

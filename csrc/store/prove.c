@@ -55,10 +55,11 @@ static tally_status no_such(uint64_t position, uint64_t events, tally_error *err
 
 /* ---------------------------------------------------------------------------------------- proving */
 
+/* NOLINTBEGIN(readability-non-const-parameter) */
 static tally_status write_proof(const tally_head_signer *signer, const tally_frame *frame, uint64_t position,
                                 const tally_hash *hashes, size_t count, char *proof, size_t capacity, size_t *needed,
                                 tally_error *error)
-{
+{ /* NOLINTEND(readability-non-const-parameter) */
     tally_lines_writer writer = {proof, capacity, 0};
     tally_text note = {signer->newest, signer->newest_length};
     tally_tlog_proof_put(&writer, frame->core, frame->body, frame->body_length, position, hashes, count, note);
@@ -157,7 +158,7 @@ static tally_status get_stored(tally_store_body *body, uint64_t position, void *
     if (position >= look.end) status = no_such(position, look.end, error);
     if (status == TALLY_OK) status = find_frame(look.view, position, true, &event, error);
     if (status == TALLY_OK) {
-        *needed = event.frame.data_length;
+        *needed = event.frame.data_length; /* NOLINT(clang-analyzer-core.NullDereference) */
         if (event.frame.data_length > capacity) {
             status = tally_fail_at(error, TALLY_E_SPACE, position, "the data need a buffer of %zu bytes",
                                    event.frame.data_length);

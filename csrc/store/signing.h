@@ -28,6 +28,7 @@ typedef struct tally_store_signing {
 /* Makes body->signing; reads the options' `signing`. Touches no file. */
 tally_status tally_store_signing_new(tally_store_body *body, tally_error *error);
 /* By recovery, before it changes anything: opens the signer for what was found, and refuses what it does not extend. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 tally_status tally_store_signing_admit(void *body, const tally_found *found, tally_error *error);
 /* When the log is open: compares the roots; heads are made from now on. */
 tally_status tally_store_signing_start(tally_store_body *body, tally_error *error);

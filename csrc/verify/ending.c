@@ -52,6 +52,7 @@ static tally_status tell_header(tally_bad *bad, const tally_chain *chain, tally_
     if (status == TALLY_OK && state == TALLY_HEADER_WHOLE) {
         const tally_segment_header *first = chain->count != 0 ? &chain->segments[0]->header : &header;
         if (memcmp(header.lineage, first->lineage, sizeof header.lineage) != 0) reason = TALLY_REASON_WRONG_ORIGIN;
+        /* NOLINTNEXTLINE(bugprone-branch-clone) */
         else if (header.number != chain->break_number) reason = TALLY_REASON_ORDER_CHANGED;
         else if (header.first_position > chain->next_position) reason = TALLY_REASON_EVENT_MISSING;
         else if (header.first_position < chain->next_position) reason = TALLY_REASON_EVENT_ADDED;

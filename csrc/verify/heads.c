@@ -272,6 +272,7 @@ tally_status tally_judged_heads_root(tally_judged_heads *heads, uint64_t size, c
         if (status != TALLY_OK) return status;
         if (head->size != size) continue;
         head->rooted = memcmp(root, &head->root, sizeof *root) == 0;
+        /* NOLINTNEXTLINE(bugprone-branch-clone) */
         if (head->verdict == TALLY_VERDICT_BAD) tell(heads, head, head->reason, size, describe(head->reason), bad);
         else if (!head->rooted && head->verdict == TALLY_VERDICT_UNKNOWN)
             tell(heads, head, head->reason, size, describe(head->reason), bad);

@@ -81,6 +81,7 @@ tally_status tally_index_check(const tally_segment *segment, const tally_index_s
                                const tally_index_secret *secret, const tally_platform *platform, tally_bad *bad,
                                tally_error *error);
 /* Compares a run with the sections of its segments, which have been compared. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 tally_status tally_index_check_run(const tally_view *view, size_t run, const tally_index_secret *secret,
                                    const tally_platform *platform, tally_bad *bad, tally_error *error);
 

@@ -6,7 +6,7 @@
 #include "verify/heads.h"
 
 /* Of what has been merged. */
-typedef struct tally_joining {
+typedef struct tally_joining { /* NOLINT(clang-analyzer-optin.performance.Padding) */
     const tally_checks *checks;
     tally_judged_heads *heads;
     /* where: */

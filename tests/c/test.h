@@ -102,7 +102,7 @@ __attribute__((unused)) static bool test_bytes(const void *is, const void *wante
                                                int line)
 {
     for (size_t i = 0; i < length; i++) {
-        unsigned a = ((const unsigned char *)is)[i];
+        unsigned a = ((const unsigned char *)is)[i]; /* NOLINT(clang-analyzer-core.uninitialized.Assign) */
         unsigned b = ((const unsigned char *)wanted)[i];
         if (a != b) return test_check(false, line, "%s differs at byte %zu: 0x%02X, should be 0x%02X", text, i, a, b);
     }
